@@ -1,0 +1,102 @@
+"""What the benchmarks share: the machine, the tables of results, the forest that they compare with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from retint.data import hold_out, open_dataset
+from retint.images.convert import to_unit
+
+RESULTS = Path(__file__).parent / "results"
+SEQUENCES = ("0001TP", "0006R0", "0016E5")
+"""CamVid's training sequences, by the beginning of their file names."""
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Every benchmark takes the folder that holds the data sets `camvid`, `em` and `retina`."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with camvid/, em/ and retina/")
+    return result
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    model = "unknown"
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].split(":")[1].strip() if lines else model
+    return {
+        "processor": model, "threads": torch.get_num_threads(), "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16_instructions": bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()),
+        "python": platform.python_version(), "torch": torch.__version__,
+    }  # fmt: skip
+
+
+def write(name: str, figures: dict[str, Any]) -> None:
+    """Write a table of results, with the command that makes it again."""
+    RESULTS.mkdir(exist_ok=True)
+    script = Path(sys.argv[0]).name
+    shown = [a if not Path(a).is_absolute() and not a.startswith("..") else "DIR" for a in sys.argv[1:]]
+    row = {"command": " ".join(["python", f"benchmarks/{script}", *shown]), "machine": machine(), **figures}
+    (RESULTS / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
+    print(RESULTS / f"{name}.json")
+
+
+def retina_parts(data: Path, folder: Path) -> Path:
+    """The retina set with 4 of its 20 images as `val`: the ones that training holds out by itself."""
+    source = open_dataset(data / "retina")
+    learn, held = hold_out(source.splits["train"].pairs)
+    for part, pairs in (("train", learn), ("val", held)):
+        for kind in ("images", "labels"):
+            (folder / part / kind).mkdir(parents=True, exist_ok=True)
+        for pair in pairs:
+            shutil.copy(pair.image, folder / part / "images")
+            shutil.copy(pair.labels, folder / part / "labels")
+    shutil.copy(data / "retina" / "classes.json", folder)
+    return folder
+
+
+def features(image: np.ndarray) -> np.ndarray:
+    """(rows, columns, features): what ilastik's pixel classification computes, as scikit-image has it."""
+    from skimage.feature import multiscale_basic_features
+
+    unit = to_unit(image, "image")
+    return multiscale_basic_features(
+        unit, intensity=True, edges=True, texture=True, sigma_min=1, sigma_max=16, channel_axis=-1
+    )
+
+
+def forest(pairs: list[Any], per_image: int, seed: int = 0) -> Any:
+    """A random forest on those features, trained on some random labelled pixels of each image."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    chance = np.random.default_rng(seed)
+    xs, ys = [], []
+    for pair in pairs:
+        image, labels = pair.read()
+        known = np.flatnonzero(labels != 255)
+        chosen = chance.choice(known, min(per_image, len(known)), replace=False)
+        found = features(image)
+        xs.append(found.reshape(-1, found.shape[-1])[chosen])
+        ys.append(labels.ravel()[chosen])
+    trees = RandomForestClassifier(n_estimators=60, max_depth=18, min_samples_leaf=3, n_jobs=2, random_state=seed)
+    return trees.fit(np.concatenate(xs), np.concatenate(ys))
+
+
+def forest_probabilities(trees: Any, image: np.ndarray, classes: int) -> np.ndarray:
+    """(K, rows, columns)."""
+    found = features(image)
+    given = trees.predict_proba(found.reshape(-1, found.shape[-1]))
+    result = np.zeros((classes, given.shape[0]), np.float32)
+    result[trees.classes_.astype(int)] = given.T
+    return result.reshape(classes, *image.shape[:2])

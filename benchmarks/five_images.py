@@ -1,0 +1,55 @@
+"""From five CamVid images, default settings, ten minutes on two cores, against a random forest on the same five.
+
+python benchmarks/five_images.py --data DIR [--minutes 10]
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import retint
+from common import forest, forest_probabilities, parser, write
+from retint.data import open_dataset
+from retint.labeling.evaluate import evaluate
+from retint.learning import Settings, train
+from retint.learning.train import _parts
+from retint.scoring import Confusion
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--minutes", type=float, default=10)
+    options.add_argument(
+        "--every", type=int, default=2, help="the forest labels every so-many-th validation image (it is slow)"
+    )
+    given = options.parse_args()
+    data = open_dataset(given.data / "camvid")
+    five = _parts(data, (), 5)[0]
+    table = {"images": [pair.stem for pair in five], "minutes": given.minutes}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "five.safetensors"
+        train(given.data / "camvid", out, Settings(minutes=given.minutes), limit=5)
+        model = retint.load(out)
+        table["arch"] = model.card.architecture.name
+        figures = evaluate(model, given.data / "camvid", "val", (1, 2, 4, 8)).to_dict()["steps"]
+        table["retint, all of val"] = {s: f["miou"] for s, f in figures.items()}
+        write("five-images", table)
+    began = time.monotonic()
+    trees = forest(five, per_image=40_000)
+    table["forest seconds to train"] = round(time.monotonic() - began, 1)
+    theirs, ours = Confusion(len(data.classes)), Confusion(len(data.classes))
+    for pair in data.splits["val"].pairs[:: given.every]:
+        image, truth = pair.read()
+        theirs.add(truth, forest_probabilities(trees, image, len(data.classes)).argmax(0))
+        ours.add(truth, model.label(image, 8).labels)
+    table["same validation images"] = {
+        "every": given.every, "retint, 8 steps": {"miou": ours.miou(), "pixel_accuracy": ours.pixel_accuracy()},
+        "random forest": {"miou": theirs.miou(), "pixel_accuracy": theirs.pixel_accuracy()},
+    }  # fmt: skip
+    write("five-images", table)
+
+
+if __name__ == "__main__":
+    main()

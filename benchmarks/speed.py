@@ -1,0 +1,90 @@
+"""What labelling costs: a refinement step against the first pass, and a whole process: python benchmarks/speed.py --data DIR."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import retint
+from common import parser, write
+from retint.labeling.source import Source
+
+
+def seconds(call, least: float = 3.0) -> float:
+    """Median of repeated runs."""
+    call()
+    times: list[float] = []
+    while sum(times) < least or len(times) < 5:
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times))
+
+
+def step_cost(name: str, side: int = 1000) -> dict[str, float]:
+    """One megapixel: U, V and the first estimate; a further step; and the spreading over the pixels."""
+    model = retint.load(name)
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (side, side, model.card.channels), dtype=np.uint8)
+    source, network = Source(image, model.card), model._network(None)
+    x = source.region((slice(0, side), slice(0, side)))
+    with torch.inference_mode():
+        context = network.context(x)
+        estimate = network.step(context, None)
+        first = seconds(lambda: network.step(network.context(x), None))
+        step = seconds(lambda: network.step(context, estimate))
+    return {
+        "first pass seconds": round(first, 4), "step seconds": round(step, 4), "step / first pass": round(step / first, 4),
+        "label, 8 steps, seconds": round(seconds(lambda: model.label(image, 8, tile=100_000)), 4),
+    }  # fmt: skip
+
+
+def whole_process(data: Path) -> dict[str, float]:
+    """`retint label` on one 480 x 360 photograph, from start to end, files cached."""
+    image = sorted((data / "camvid" / "val" / "images").iterdir())[0]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "retint.cli.main",
+            "label",
+            str(image),
+            "--model",
+            "street",
+            "--out",
+            folder,
+            "--overwrite",
+        ]
+        return {
+            "median seconds": round(seconds(lambda: subprocess.run(command, check=True, capture_output=True), 8.0), 3)
+        }
+
+
+def convolution_rates() -> dict[str, float]:
+    """GFLOP/s of a 3 x 3 convolution of 128 planes on 90 x 120 cells, channels last."""
+    rates = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        layer = torch.nn.Conv2d(128, 128, 3, padding=1).to(dtype).to(memory_format=torch.channels_last)
+        x = torch.randn(1, 128, 90, 120, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            rates[str(dtype)] = round(2 * 128 * 128 * 9 * 90 * 120 / seconds(lambda: layer(x), 1.0) / 1e9, 1)  # noqa: B023
+    return rates
+
+
+def main() -> None:
+    given = parser(__doc__).parse_args()
+    write("speed", {
+        "one megapixel": {name: step_cost(name) for name in ("street", "membrane", "vessel")},
+        "retint label, 480 x 360, whole process": whole_process(given.data),
+        "convolution GFLOP/s": convolution_rates(),
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Train the models that the package ships: python benchmarks/train_shipped.py street|membrane|vessel --data DIR [--out FILE].
+
+Each run learns from the train part alone. The times are for two cores without bfloat16 instructions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+
+from common import parser, retina_parts
+from retint.learning import Settings, train
+from retint.learning.augment import Augmentation
+from retint.modelfile import load_model, save_model
+
+CAMVID_COLOURS = (
+    (128, 190, 235), (128, 64, 48), (192, 192, 128), (110, 90, 130), (235, 130, 190), (70, 130, 40), (230, 60, 50),
+    (90, 80, 160), (30, 60, 200), (240, 150, 30), (0, 190, 200),
+)  # fmt: skip
+RECIPES = {
+    "street": {
+        "data": "camvid", "settings": Settings(arch="standard-8", minutes=45), "colours": CAMVID_COLOURS,
+        "notes": "Street scenes from a car at about 480 x 360 pixels, daylight. Trained on CamVid (Brostow, Fauqueur, Cipolla 2009).",
+    },
+    "membrane": {
+        "data": "em", "settings": Settings(arch="small-2", minutes=8), "colours": ((230, 60, 40), (60, 140, 220)),
+        "notes": "Cell membranes in electron microscopy of fly nerve cord, 4 nm pixels. Trained on ISBI 2012 (Arganda-Carreras et al. 2015).",
+    },
+    "vessel": {
+        "data": "retina", "settings": Settings(arch="small-1", minutes=10, crop=(160, 160), augmentation=Augmentation(light=0.35)),
+        "colours": ((40, 40, 40), (60, 220, 120)),
+        "notes": "Blood vessels in fundus photographs about 565 pixels wide. Trained on DRIVE (Staal et al. 2004).",
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("name", choices=RECIPES)
+    options.add_argument("--out", type=Path)
+    options.add_argument("--resume", action="store_true")
+    given = options.parse_args()
+    recipe = RECIPES[given.name]
+    out = given.out or Path("runs") / f"{given.name}.safetensors"
+    last = [0.0]
+
+    def report(progress, share):
+        if time.monotonic() - last[0] > 30:
+            last[0] = time.monotonic()
+            print(f"{share:6.1%} epoch {progress.epoch} loss {progress.loss:.4f} score {progress.score}", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = (
+            retina_parts(given.data, Path(folder) / "retina") if given.name == "vessel" else given.data / recipe["data"]
+        )
+        print(train(data, out, recipe["settings"], resume=given.resume, report=report, note=print))
+    network, card = load_model(out)
+    save_model(out, network, dataclasses.replace(card, colours=recipe["colours"], notes=recipe["notes"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""`retint convert`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the parser."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "convert", help="make class indices of masks that hold other numbers, or colours",
+        description="Convert the masks of a data set. The masks that were there are kept in labels.original/.",
+    )  # fmt: skip
+    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--map", nargs="+", metavar="OLD=NEW", help="replace values: 255=1")
+    how.add_argument(
+        "--palette", type=Path, metavar="FILE", help='replace colours: a JSON file such as {"#000000": 0, "#ff0000": 1}'
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Convert."""
+    from ..data.colours import read_palette
+    from ..data.convert import convert_palette, convert_values, parse_mapping
+
+    if options.map:
+        files = convert_values(options.dataset, parse_mapping(options.map))
+    else:
+        files = convert_palette(options.dataset, read_palette(options.palette))
+    print(f"{len(files)} masks converted; the old ones are in labels.original/")
+    return 0

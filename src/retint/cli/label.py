@@ -1,0 +1,102 @@
+"""`retint label`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .values import positive, print_json, say, seconds, whole
+
+if TYPE_CHECKING:
+    from ..labeling.files import Outcome
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the parser."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "label", help="label images", description="Label every pixel of images. Writes, for each image NAME.ext, NAME.png (class "
+        "indices in the model's colours) and NAME.overlay.png into the output folder.",
+    )  # fmt: skip
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    parser.add_argument(
+        "--model", required=True, metavar="NAME|FILE", help="a bundled model, a model file, or a hub id"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--steps", type=whole, metavar="N", help="steps of refinement (default: as the model's card says)"
+    )
+    length.add_argument("--until-settled", action="store_true", help="take steps until no label changes, 256 at most")
+    length.add_argument("--budget", type=seconds, metavar="TIME", help="as many steps as fit into a time: 50ms, 2s")
+    parser.add_argument(
+        "--start", type=Path, metavar="LABELS", help="begin from a label map, or from a folder of them by name"
+    )
+    parser.add_argument(
+        "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"
+    )
+    parser.add_argument(
+        "--scale", type=positive, default=1.0, metavar="S", help="label at S times the image's resolution"
+    )
+    parser.add_argument(
+        "--probabilities", action="store_true", help="also write NAME.probabilities.tif and NAME.estimate.tif"
+    )
+    parser.add_argument(
+        "--strip", action="store_true", help="also write NAME.steps.png: the estimate at steps 1, 2, 4, 8"
+    )
+    parser.add_argument("--no-overlay", action="store_true", help="write no overlay")
+    parser.add_argument(
+        "--tile", type=whole, metavar="N", help="side of a tile in pixels (default: chosen; same result)"
+    )
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="pass over images whose labels exist (to go on after a stop)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Label; 0 if every image was labelled."""
+    from tqdm import tqdm
+
+    from ..images.find import find_images
+    from ..labeling import load
+    from ..labeling.files import Wish, label_files
+
+    model = load(options.model, options.device, options.precision)
+    wish = Wish(
+        steps=options.steps, until_settled=options.until_settled, budget=options.budget, scale=options.scale, tile=options.tile,
+        precision=options.precision, start=options.start, hints=options.hints, overlay=not options.no_overlay,
+        probabilities=options.probabilities, strip=options.strip, overwrite=options.overwrite, skip_existing=options.skip_existing,
+    )  # fmt: skip
+    images = find_images(options.images)
+    with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:
+
+        def progress(done: int, _: int) -> None:
+            bar.update(done - bar.n)
+
+        outcome = label_files(model, images, options.out, wish, progress)
+    _tell(outcome, options.json)
+    return 1 if outcome.failed else 0
+
+
+def _tell(outcome: Outcome, as_json: bool) -> None:
+    for line in outcome.warnings:
+        say(f"retint: warning: {line}")
+    if as_json:
+        print_json(outcome.to_dict())
+    else:
+        for row in outcome.images:
+            most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:4]
+            shares = ", ".join(f"{name} {share:.1%}" for name, share in most if share > 0)
+            state = "settled" if row["settled"] else f"{row['change']:.2%} still changed"
+            print(f"{row['labels']}: {row['steps']} steps, {state}; {shares}")
+        if outcome.skipped:
+            print(f"passed over {len(outcome.skipped)} labelled already")
+    for failure in outcome.failed:
+        say(f"retint: {failure['error']}")
+    if outcome.failed:
+        say(f"retint: {len(outcome.failed)} of {len(outcome.failed) + len(outcome.images)} images were not labelled")

@@ -1,0 +1,48 @@
+"""`retint`: one parser, one file for each verb, each importing what it needs when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import DataProblems, RetintError
+from . import catalogue, convert, demo, evaluate, label, train
+
+_STOPPED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 misused, 130 stopped by Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="retint",
+        description="Label every pixel of an image with a recurrent convolutional network that refines its own answer.",
+    )
+    parser.add_argument("--version", action="version", version=f"retint {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for module in (label, train, evaluate, catalogue, demo, convert):
+        module.add_to(verbs)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except DataProblems as error:
+        for line in error.problems:
+            print(f"retint: {line}", file=sys.stderr)
+        return 1
+    except RetintError as error:
+        print(f"retint: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nretint: stopped", file=sys.stderr)
+        return _STOPPED
+    except BrokenPipeError:
+        return 1
+    except (OSError, MemoryError) as error:
+        print(f"retint: {error or 'not enough memory'}", file=sys.stderr)
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""`retint train`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .values import positive, print_json, say, whole
+
+if TYPE_CHECKING:
+    from ..learning.train import Progress
+
+_STOPPED = 130
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the parser."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "train", help="train a model on labelled images",
+        description="Train a model on a folder with images/, labels/ (PNG of class indices, 255 = unlabelled) and classes.json, "
+        "directly or under train/ and val/. A few labelled images, or a few strokes, are enough to begin. Ctrl-C leaves a usable "
+        "model; --resume goes on.",
+    )  # fmt: skip
+    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE", help="the model file to write (.safetensors)"
+    )
+    parser.add_argument(
+        "--arch", metavar="NAME", help="see `retint archs` (default: a small one that suits the labels)"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--epochs", type=positive, metavar="N", help="how long, in looks through the images (default 60)"
+    )
+    length.add_argument("--minutes", type=positive, metavar="N", help="how long, by the clock")
+    parser.add_argument("--resume", action="store_true", help="go on where a stopped run was, with its settings")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument(
+        "--one-step", action="store_true", help="train the control that takes one step and has no feedback"
+    )
+    parser.add_argument(
+        "--no-rare", action="store_true", help="weigh all pixels alike; by default rare classes count for more"
+    )
+    parser.add_argument("--images", type=whole, metavar="N", help="learn from N images alone, evenly spread")
+    parser.add_argument(
+        "--exclude", nargs="+", default=[], metavar="PREFIX", help="leave out images whose names begin so"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--devices", type=whole, default=1, metavar="N", help="GPUs or processes to train on")
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model or a checkpoint that exists")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; 0 at the end, 130 after Ctrl-C."""
+    from tqdm import tqdm
+
+    from ..errors import RetintError
+    from ..learning import Settings, train
+    from ..learning.settings import checkpoint_path
+
+    if not options.resume and not options.overwrite:
+        if checkpoint_path(options.out).exists():
+            raise RetintError(
+                f"{checkpoint_path(options.out)}: a stopped run; --resume continues it, --overwrite begins anew"
+            )
+        if options.out.exists():
+            raise RetintError(f"--out {options.out}: exists already; --overwrite replaces it")
+    settings = Settings(arch=options.arch, epochs=options.epochs, minutes=options.minutes, seed=options.seed)
+    if options.one_step:
+        settings = Settings(**{**vars(settings), "window": 0})
+    if options.no_rare:
+        settings = Settings(**{**vars(settings), "rare": 0.0})
+    with tqdm(
+        total=1.0, bar_format="{percentage:5.1f}% |{bar:24}| {elapsed} gone, {remaining} left{postfix}", disable=None
+    ) as bar:
+
+        def report(progress: Progress, share: float) -> None:
+            bar.update(share - bar.n)
+            score = "" if progress.score is None else f", validation mean IoU {progress.score:.3f}"
+            bar.set_postfix_str(f"epoch {progress.epoch + 1}, loss {progress.loss:.3f}{score}", refresh=False)
+
+        def note(line: str) -> None:
+            bar.write(line, file=sys.stderr)
+
+        trained = train(
+            options.dataset, options.out, settings, resume=options.resume, device=options.device, devices=options.devices,
+            precision=options.precision, exclude=options.exclude, limit=options.images, report=report, note=note,
+        )  # fmt: skip
+    if options.json:
+        print_json(
+            {"model": str(trained.model), "finished": trained.finished, "miou": trained.score, "epochs": trained.epochs}
+        )
+    else:
+        score = "no validation images" if trained.score is None else f"validation mean IoU {trained.score:.3f}"
+        print(f"{trained.model}: {trained.epochs} epochs, {score}")
+    if not trained.finished:
+        say(f"retint: stopped; {trained.model} is usable, and --resume goes on from here")
+        return _STOPPED
+    return 0

@@ -1,0 +1,54 @@
+"""Values that people type, read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from typing import Any
+
+
+def whole(text: str) -> int:
+    """A whole number of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least 1")
+    return value
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them: 1,2,4,8."""
+    return tuple(whole(part) for part in text.split(","))
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time: 50ms, 2s, 1.5min; a bare number is seconds."""
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(ms|s|min|)", text.strip())
+    if not match or float(match[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a time such as 50ms, 2s or 1min")
+    return float(match[1]) * {"ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0}[match[2]]
+
+
+def say(line: str) -> None:
+    """A line for the person, apart from results."""
+    print(line, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """A result for a program: one object."""
+    print(json.dumps(value, indent=2, allow_nan=False))

@@ -1,0 +1,28 @@
+"""Folders of labelled images: opening, checking and converting them, and what follows from their labels."""
+
+from .check import Report, check_dataset
+from .colours import find_colours, propose_palette, read_palette, write_palette
+from .convert import convert_palette, convert_values, parse_mapping
+from .folder import Dataset, Pair, Split, open_dataset
+from .split import hold_out
+from .stride import choose_stride
+from .weights import class_weights
+
+__all__ = [
+    "Dataset",
+    "Pair",
+    "Report",
+    "Split",
+    "check_dataset",
+    "choose_stride",
+    "class_weights",
+    "convert_palette",
+    "convert_values",
+    "find_colours",
+    "hold_out",
+    "open_dataset",
+    "parse_mapping",
+    "propose_palette",
+    "read_palette",
+    "write_palette",
+]

@@ -1,0 +1,186 @@
+"""Making class indices of masks that hold something else: other numbers, or colours.
+
+The masks that were there move to `labels.original/` beside `labels/`; nothing is overwritten. All parts of a set are
+converted, or none.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retint.errors import DataProblems, RetintError
+from retint.images.read import ColouredMask, read_labels
+from retint.images.write import write_labels
+
+from .colours import code_of, coded, colour_of, hex_of
+from .folder import IGNORE, Colour, label_files, split_folders
+
+
+def convert_values(dataset_root: str | Path, mapping: Mapping[int, int]) -> list[Path]:
+    """Replace values of all masks of a data set; those not in the mapping stay as they are.
+
+    Args:
+        dataset_root: the folder of the set; it needs no `classes.json` yet.
+        mapping: old value (0 to 65535) to new (0 to 255). All are replaced at once: {0: 1, 1: 0} swaps.
+
+    Returns:
+        The new label files.
+
+    Raises:
+        DataProblems: masks that cannot be converted; then nothing has changed.
+        RetintError: no masks, nothing to replace, or an earlier conversion in the way.
+    """
+    for old, new in mapping.items():
+        if not (0 <= old <= 65535 and 0 <= new <= 255):
+            raise RetintError(f"{old}={new}: expected a value of 0 to 65535 and a class index of 0 to {IGNORE}")
+    table = np.arange(65536, dtype=np.uint16)
+    table[list(mapping)] = list(mapping.values())
+
+    def transform(file: Path) -> tuple[NDArray[np.uint16], bool]:
+        try:
+            labels = read_labels(file)
+        except ColouredMask as error:
+            raise RetintError(f"{file}: found a mask in colours; convert those with --palette instead") from error
+        converted = table[labels]
+        return converted, not np.array_equal(converted, labels)
+
+    return _convert(Path(dataset_root), transform, f"no pixel has a value of {sorted(mapping)}")
+
+
+def convert_palette(dataset_root: str | Path, palette: Mapping[Colour, int]) -> list[Path]:
+    """Replace the colours of all coloured masks of a data set by class indices; other masks stay as they are.
+
+    Args:
+        dataset_root: the folder of the set; it needs no `classes.json` yet.
+        palette: (red, green, blue), each 0 to 255, to class index, 255 for ignore.
+
+    Returns:
+        The new label files.
+
+    Raises:
+        DataProblems: masks with colours that the palette lacks; then nothing has changed.
+        RetintError: no coloured masks, or an earlier conversion in the way.
+    """
+    if not palette:
+        raise RetintError('the palette is empty; expected such as {"#000000": 0, "#ff0000": 1}')
+    for colour, index in palette.items():
+        if not 0 <= index <= IGNORE:
+            raise RetintError(f"{hex_of(colour)}: found class index {index}; expected 0 to {IGNORE}")
+    by_code = {code_of(colour): index for colour, index in palette.items()}
+    codes = np.array(sorted(by_code), np.int64)
+    indices = np.array([by_code[code] for code in sorted(by_code)], np.uint8)
+
+    def transform(file: Path) -> tuple[NDArray[Any], bool]:
+        try:
+            return read_labels(file), False
+        except ColouredMask:
+            seen = coded(file)
+        place = np.minimum(np.searchsorted(codes, seen), len(codes) - 1)
+        unknown = codes[place] != seen
+        if unknown.any():
+            most = Counter(seen[unknown].tolist()).most_common(5)
+            told = ", ".join(f"{hex_of(colour_of(code))} ({pixels} pixels)" for code, pixels in most)
+            raise RetintError(f"{file}: found {told}, which the palette lacks; add them, as {IGNORE} to ignore them")
+        return indices[place], True
+
+    return _convert(Path(dataset_root), transform, "no mask is in colours")
+
+
+def parse_mapping(texts: Iterable[str]) -> dict[int, int]:
+    """Read `255=1` or `1=0,2=1`, one text or several, as old value to new.
+
+    Raises:
+        RetintError: a text is something else, or gives a value twice.
+
+    >>> parse_mapping(["1=0,2=1", "255=2"])
+    {1: 0, 2: 1, 255: 2}
+    """
+    mapping: dict[int, int] = {}
+    for text in (part.strip() for group in texts for part in group.split(",")):
+        match = re.fullmatch(r"(\d{1,5})=(\d{1,3})", text)
+        if not match:
+            raise RetintError(f"{text!r}: expected OLD=NEW, such as 255=1, and commas between several")
+        old, new = map(int, match.groups())
+        if mapping.setdefault(old, new) != new:
+            raise RetintError(f"{old}={mapping[old]} and {old}={new}: give each value one new value")
+    return mapping
+
+
+def _convert(root: Path, transform: Callable[[Path], tuple[NDArray[Any], bool]], unchanged: str) -> list[Path]:
+    """Write transformed masks into `labels.new/` of each part, then put them in the place of `labels/`."""
+    folders = [folder / "labels" for folder in split_folders(root).values() if label_files(folder / "labels")]
+    if not folders:
+        raise RetintError(f"{root}: found no masks to convert; expected PNG or TIFF files in labels/")
+    for folder in folders:
+        for other in (_original(folder), _new(folder)):
+            if other.exists():
+                raise RetintError(f"{other}: exists, left by an earlier conversion; move or remove it first")
+    try:
+        written, changed = _write(folders, transform)
+        if not changed:
+            raise RetintError(f"{root}: {unchanged}; nothing to convert")
+        _exchange(folders)
+    except OSError as error:
+        file = error.filename or root
+        raise RetintError(f"{file}: cannot be written ({error.strerror}); nothing has changed") from error
+    finally:
+        for folder in folders:
+            shutil.rmtree(_new(folder), ignore_errors=True)
+    return written
+
+
+def _write(folders: Sequence[Path], transform: Callable[[Path], tuple[NDArray[Any], bool]]) -> tuple[list[Path], bool]:
+    from retint.pictures.palette import default_palette
+
+    written: dict[Path, Path] = {}
+    problems: list[str] = []
+    changed = False
+    for folder in folders:
+        _new(folder).mkdir()
+        for file in label_files(folder):
+            target = folder / f"{file.stem}.png"
+            try:
+                if target in written:
+                    raise RetintError(f"{file}: found {written[target].name} beside it; rename one of the two")
+                written[target] = file
+                labels, differs = transform(file)
+                if (highest := int(labels.max(initial=0))) > IGNORE:
+                    raise RetintError(f"{file}: found {highest}; expected 0 to {IGNORE}: map it to one of these")
+                changed |= differs
+                used = int(np.max(labels, where=labels < IGNORE, initial=0)) + 1
+                write_labels(_new(folder) / target.name, labels.astype(np.uint8), default_palette(used))
+            except RetintError as error:
+                problems.append(str(error))
+    if problems:
+        raise DataProblems(problems)
+    return list(written), changed
+
+
+def _exchange(folders: Sequence[Path]) -> None:
+    """`labels/` becomes `labels.original/`, `labels.new/` becomes `labels/`; all of them or none."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for folder in folders:
+            for source, target in ((folder, _original(folder)), (_new(folder), folder)):
+                source.rename(target)
+                moved.append((source, target))
+    except BaseException:
+        for source, target in reversed(moved):
+            target.rename(source)
+        raise
+
+
+def _original(folder: Path) -> Path:
+    return folder.with_name("labels.original")
+
+
+def _new(folder: Path) -> Path:
+    return folder.with_name("labels.new")

@@ -1,0 +1,122 @@
+"""The wording of what can be wrong with a data set: which file, what was found, what was expected, how to mend it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Kind = tuple[int, str]  # channels and dtype of an image
+
+_VALUES = 5  # values told of one file
+
+
+def empty(images: Path) -> str:
+    """A part without images."""
+    return f"{images}: found no images; expected at least one: put some there, or remove {images.parent}"
+
+
+def same_name(files: Sequence[Path]) -> str:
+    """Several files of one stem, so that nobody knows which one counts."""
+    names = ", ".join(file.name for file in files)
+    return f"{files[0].parent}: found {names}; expected one file named {files[0].stem}: rename or remove the others"
+
+
+def no_labels_folder(labels: Path) -> str:
+    """A part without `labels/`."""
+    return f"{labels}: missing; expected a PNG of class indices for each image, of the same name: put them there"
+
+
+def no_labels(labels: Path, image: Path, found: str | None) -> str:
+    """An image without labels; `found` is a file of its name that cannot be its labels."""
+    wrong = f"found {found}" if found else "missing"
+    return f"{labels}: {wrong}; expected a PNG or TIFF of class indices: make it, or move {image} away"
+
+
+def no_image(labels: Path, images: Path) -> str:
+    """Labels without an image."""
+    return f"{labels}: found no image named {labels.stem} in {images}; expected one: add it, or move the labels away"
+
+
+def other_size(labels: Path, found: tuple[int, ...], image: tuple[int, ...]) -> str:
+    """Labels of another size than their image; both sizes as (rows, columns, ...)."""
+    return (
+        f"{labels}: found {found[1]} x {found[0]} pixels; expected {image[1]} x {image[0]}, the size of its image: "
+        f"save it again at that size, with nearest-neighbour resampling"
+    )
+
+
+def other_format(image: Path, found: Kind, usual: Kind, having: int, images: int) -> str:
+    """An image with other channels or another dtype than most."""
+    return (
+        f"{image}: found {_format(found)}; expected {_format(usual)}, as {having} of the {images} images have: "
+        f"convert it, or move it and its labels away"
+    )
+
+
+def not_finite(image: Path, count: int) -> str:
+    """An image with NaN or infinity."""
+    return f"{image}: found {count} values that are NaN or infinite; expected numbers: fill them in"
+
+
+def out_of_range(labels: Path, values: Mapping[int, int], classes: int, ignore: int, mend: str) -> str:
+    """Labels with values that are no class, and how many pixels each has."""
+    told = ", ".join(f"{value} ({pixels} pixels)" for value, pixels in list(values.items())[:_VALUES])
+    more = f" and {len(values) - _VALUES} more values" if len(values) > _VALUES else ""
+    return f"{labels}: found {told}{more}; expected class indices 0 to {classes - 1}, or {ignore} for ignore: {mend}"
+
+
+def mend_counted_from_one(root: Path, classes: int) -> str:
+    """The command for a set whose labels start at 1."""
+    mapping = ",".join(f"{k + 1}={k}" for k in range(classes))
+    return f"all labels count from 1, so make them count from 0: retint convert {root} --map {mapping}"
+
+
+def mend_strange(root: Path, values: Sequence[int], ignore: int) -> str:
+    """The command for values that are no class, over the whole set."""
+    mapping = ",".join(f"{value}={ignore}" for value in values[:_VALUES])
+    return f"name more classes in classes.json, or ignore them: retint convert {root} --map {mapping}"
+
+
+def only_0_and_255(root: Path, masks: int, classes: Sequence[str]) -> str:
+    """Masks as drawing programs make them, where 255 is the object and not ignore."""
+    return (
+        f"{root}: found only 0 and 255 in all {masks} masks, where 255 means ignore; expected class indices "
+        f"0 to {len(classes) - 1}: if 255 stands for {classes[1]}, retint convert {root} --map 255=1"
+    )
+
+
+def nothing_labelled(root: Path, masks: int) -> str:
+    """A set where every pixel is ignored."""
+    return f"{root}: found only 255, which means ignore, in all {masks} masks; expected classes: label some pixels"
+
+
+def coloured(labels: Path, root: Path) -> str:
+    """A mask in colours."""
+    return (
+        f"{labels}: found a mask in colours; expected one channel of class indices: "
+        f"retint convert {root} --palette palette.json"
+    )
+
+
+def palette(root: Path, masks: int, proposal: Mapping[str, int]) -> str:
+    """The palette that a set of coloured masks could be converted with."""
+    return (
+        f"{root}: found {len(proposal)} colours in {masks} masks; expected to be told their classes: "
+        f"correct this and save it as palette.json: {json.dumps(proposal)}"
+    )
+
+
+def never_occurs(folder: Path, name: str, index: int) -> str:
+    """A class without a pixel."""
+    return f"{folder}: no pixel is labelled {name} ({index}), so no model can learn it: label some, or remove the class"
+
+
+def all_ignored(labels: Path, ignore: int) -> str:
+    """Labels without a labelled pixel."""
+    return f"{labels}: every pixel is ignored ({ignore}), so it teaches nothing: label some, or move it away"
+
+
+def _format(kind: Kind) -> str:
+    channels, dtype = kind
+    return f"{channels} channel{'s' if channels != 1 else ''} of {dtype}"

@@ -1,0 +1,216 @@
+"""Reading images and label maps from files. The kind of a file is told by its first bytes, not by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from retint.errors import RetintError
+
+from .tiff import is_tiff, read_tiff, read_tiff_labels
+
+Pixels = NDArray[Any]
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")
+_KINDS = "PNG, JPEG, TIFF, WebP, BMP, GIF or PNM"
+_HEAD = 33  # bytes: up to the end of a PNG's first chunk
+_ORIENTATION = 0x0112  # the EXIF tag
+
+# How Pillow's other modes become one that NumPy takes as it is. "P" depends on the palette; see _shown.
+_AS = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"} | dict.fromkeys(
+    ("CMYK", "YCbCr", "LAB", "HSV"), "RGB"
+)
+
+# Pillow refuses large images, as a guard against files that are small on disk and huge in memory.
+# The guard stays, but begins above the largest image that Retint promises to label.
+if Image.MAX_IMAGE_PIXELS is not None:
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, 20_000 * 20_000)
+
+
+class ColouredMask(RetintError):
+    """A label file that holds colours where class indices were expected."""
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        super().__init__(
+            f"{path}: found a coloured mask; expected one class index per pixel: "
+            "convert it with retint convert DATASET --palette palette.json"
+        )
+
+
+def read_image(path: str | PathLike[str]) -> Pixels:
+    """Read an image.
+
+    Reads PNG, JPEG, TIFF, WebP, BMP, GIF and PNM. Palettes become RGB (RGBA if transparent), one bit per pixel becomes
+    0 and 255, CMYK becomes RGB, and the EXIF orientation is applied. A TIFF keeps its values as stored, whatever its
+    photometric interpretation; its channels may be planes or interleaved.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (rows, columns, channels), contiguous, in the file's own depth: uint8, uint16, or float32 for all the rest
+        (signed and 32-bit integers, half and double precision).
+
+    Raises:
+        RetintError: no such file, not an image, truncated, empty, or more than one image (a stack, an animation).
+    """
+    path = Path(path)
+    with _told(path):
+        head = _head(path)
+        pixels = read_tiff(path) if is_tiff(head) else _read_shown(path, head)
+        return _whole(path, pixels)
+
+
+def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
+    """Read a map of class indices: a palette's indices (never its colours), or the values of a grey image.
+
+    Args:
+        path: a PNG, a TIFF, or another file that stores values without loss.
+
+    Returns:
+        (rows, columns) uint8, or uint16 where the file has 16 bits or a value above 255.
+
+    Raises:
+        ColouredMask: the file holds RGB or RGBA.
+        RetintError: the file cannot be read, or cannot hold class indices (JPEG, fractions, negative numbers).
+    """
+    path = Path(path)
+    with _told(path):
+        head = _head(path)
+        values = read_tiff_labels(path) if is_tiff(head) else _read_values(path, head)
+        if values is None:
+            raise ColouredMask(path)
+        return _whole(path, _as_indices(path, values))
+
+
+def _read_shown(path: Path, head: bytes) -> Pixels:
+    with _opened(path, head) as image:
+        deep = _is_deep_png(head)
+        turn = image.getexif().get(_ORIENTATION, 1) if not deep or "exif" in image.info else 1
+        pixels = _decode_deep_png(path) if deep else np.asarray(_shown(image))
+    if pixels.dtype == np.int32:  # Pillow's "I": what 16-bit PNM becomes
+        pixels = pixels.astype(np.uint16)
+    return _upright(pixels if pixels.ndim == 3 else pixels[..., None], turn)
+
+
+def _read_values(path: Path, head: bytes) -> NDArray[Any] | None:
+    """The values of a label file; None if they are colours."""
+    with _opened(path, head) as image:
+        if image.format in ("JPEG", "MPO"):
+            raise RetintError(
+                f"{path}: found a JPEG, which blurs class indices; expected a PNG or a TIFF: save them anew as PNG"
+            )
+        pixels = _decode_deep_png(path) if _is_deep_png(head) else np.asarray(image)
+    if pixels.ndim == 3:
+        channels = pixels.shape[2]
+        if channels > 2:
+            return None
+        if channels == 2 and (pixels[..., 1] != np.iinfo(pixels.dtype).max).any():
+            raise RetintError(
+                f"{path}: found grey with transparent pixels; expected one class index per pixel: "
+                "save it without transparency, with 255 where there is no label"
+            )
+        pixels = pixels[..., 0]
+    return pixels // _grey_scale(head)
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return image.convert(_AS[image.mode]) if image.mode in _AS else image
+
+
+def _is_png(head: bytes) -> bool:
+    return head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) == _HEAD
+
+
+def _is_deep_png(head: bytes) -> bool:
+    return _is_png(head) and head[24] == 16
+
+
+def _grey_scale(head: bytes) -> int:
+    """What Pillow multiplies a grey PNG of 2 or 4 bits by, to fill 8."""
+    return {2: 85, 4: 17}.get(head[24], 1) if _is_png(head) and head[25] == 0 else 1
+
+
+def _decode_deep_png(path: Path) -> Pixels:
+    import imagecodecs  # Pillow keeps only the upper 8 bits of 16-bit colour
+
+    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo the EXIF orientation, 1 to 8, of (rows, columns, channels)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return pixels[::rows, ::columns]
+
+
+def _as_indices(path: Path, values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype in (np.uint8, np.uint16):
+        return values
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8)
+    if values.dtype.kind not in "iu":
+        raise RetintError(f"{path}: found labels of type {values.dtype}; expected integers: save them as uint8")
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if low < 0 or high > 65535:
+        raise RetintError(
+            f"{path}: found label values {low} to {high}; expected 0 to 65535: renumber them, with 255 for no label"
+        )
+    return values.astype(np.uint8 if high < 256 else np.uint16)
+
+
+def _whole(path: Path, pixels: Pixels) -> Pixels:
+    if not pixels.size:
+        size = " x ".join(map(str, pixels.shape))
+        raise RetintError(f"{path}: found an image of {size}; expected at least 1 x 1 pixel: save it again")
+    return np.ascontiguousarray(pixels)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+@contextmanager
+def _opened(path: Path, head: bytes) -> Iterator[Image.Image]:
+    if head[8:12] == b"WEBP":
+        from PIL import WebPImagePlugin  # noqa: F401  # else Pillow would import every plugin that it has
+    with Image.open(path, formats=_FORMATS) as image:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # a telephone's JPEG may carry a second picture, a preview
+            raise RetintError(f"{path}: found {frames} frames; expected one image: save each as a file of its own")
+        yield image
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises on a missing or damaged file into one line that names it."""
+    try:
+        yield
+    except RetintError:
+        raise
+    except FileNotFoundError:
+        raise RetintError(f"{path}: found no such file; expected an image: check the name") from None
+    except IsADirectoryError:
+        raise RetintError(f"{path}: found a folder; expected an image: name a file inside it") from None
+    except UnidentifiedImageError:
+        empty = path.stat().st_size == 0
+        raise RetintError(
+            f"{path}: found {'an empty file' if empty else 'no image'}; expected {_KINDS}: save it in one of these"
+        ) from None
+    except Exception as error:  # decoders raise whatever they like on damaged bytes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RetintError(
+            f"{path}: found a file that cannot be read ({reason}); expected a whole {_KINDS}: copy or save it again"
+        ) from error

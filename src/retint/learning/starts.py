@@ -1,0 +1,56 @@
+"""Starts to learn from: the truth on the label grid, spoilt as other programs and people spoil it.
+
+The network learns to mend whatever label map it is given (nnU-Net's cascade corrupts the previous labels in the same
+spirit: Isensee et al. 2021), so any start will do when labelling.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def soft_labels(labels: Tensor, classes: int, stride: int, ignore: int = 255) -> Tensor:
+    """Labels (N, rows, columns) as shares of the classes in each label cell, (N, K, cells ...).
+
+    A cell without a labelled pixel holds the uniform distribution.
+    """
+    known = labels != ignore
+    planes = F.one_hot(torch.where(known, labels, classes), classes + 1)[..., :classes].movedim(-1, 1).float()
+    if stride > 1:
+        planes = F.avg_pool2d(planes, stride, ceil_mode=True)
+    total = planes.sum(1, keepdim=True)
+    return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes)
+
+
+def corrupted(truth: Tensor, generator: torch.Generator) -> Tensor:
+    """Each map of `truth` (N, K, cells ...) spoilt in one of five ways; still distributions over the classes."""
+    return torch.cat([_spoilt(one[None], generator) for one in truth])
+
+
+def _spoilt(y: Tensor, generator: torch.Generator) -> Tensor:
+    classes, size = y.shape[1], y.shape[2:]
+    way = int(torch.randint(5, (), generator=generator))
+    strength = float(torch.rand((), generator=generator))
+    if way == 0:  # shifted borders
+        shifts = tuple(int(n) for n in torch.randint(-3, 4, (2,), generator=generator))
+        y = torch.roll(y, shifts, dims=(2, 3))
+    elif way == 1:  # missing and wrong regions
+        coarse = torch.rand((1, 1, *(max(n // 6, 1) for n in size)), generator=generator)
+        blobs = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False) > 0.8 - 0.4 * strength
+        wrong = F.one_hot(torch.randint(classes, (), generator=generator), classes).view(1, -1, 1, 1).float()
+        y = torch.where(blobs, wrong, y)
+    elif way == 2:  # blocky, or over-smooth
+        block = 2 + int(6 * strength)
+        y = F.interpolate(F.avg_pool2d(y, block, ceil_mode=True), scale_factor=block, mode="nearest")[
+            :, :, : size[0], : size[1]
+        ]
+    elif way == 3:  # noise
+        noise = torch.rand(y.shape, generator=generator) ** 4
+        y = (1 - strength) * y + strength * noise / noise.sum(1, keepdim=True)
+    else:  # one class everywhere
+        y = F.one_hot(torch.randint(classes, (), generator=generator), classes).view(1, -1, 1, 1).float().expand_as(y)
+    if bool(torch.rand((), generator=generator) < 0.5):  # hard labels, as most programs write them
+        y = F.one_hot(y.argmax(1), classes).movedim(-1, 1).float()
+    return y

@@ -1,0 +1,418 @@
+"""Training: the loop, its checkpoints and its log."""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import math
+import signal
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..data.check import check_dataset
+from ..data.folder import Dataset, Pair, open_dataset
+from ..data.split import hold_out
+from ..data.weights import class_weights
+from ..errors import RetintError
+from ..images.write import whole_file
+from ..modelfile import Card, build, save_model
+from ..network import architecture
+from ..network.geometry import Geometry
+from ..network.hardware import Precision, channels_last, compute_dtype
+from ..pictures.palette import default_palette
+from ..pictures.plots import plot_log
+from .average import Average
+from .examples import Batches, Examples, chance
+from .objective import Objective
+from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
+from .survey import Survey, survey
+from .validate import validate
+
+_DEFAULT_EPOCHS = 60.0
+_CHECKPOINT_SECONDS = 120.0
+_LEAST_VIEWS = 200
+_WARMUP = 0.03
+
+_SCORED_STEPS = (1, 2, 4, 8)
+
+
+@dataclass
+class Progress:
+    """How far a run is; what the progress bar and the log show."""
+
+    iteration: int = 0
+    elapsed: float = 0.0
+    epoch: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    score: float | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def loss(self) -> float:
+        """Mean over the epoch so far."""
+        return self.loss_sum / max(self.loss_count, 1)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run ends with.
+
+    Attributes:
+        model: the model file.
+        finished: whether it went to its end (False: stopped by Ctrl-C; the model is usable, `resume` goes on).
+        score: mean IoU on the validation images at 8 steps, None without any.
+        epochs: looked through.
+        warnings: of the data check.
+    """
+
+    model: Path
+    finished: bool
+    score: float | None
+    epochs: int
+    warnings: list[str]
+
+
+def train(
+    dataset: str | Path, out: str | Path, settings: Settings | None = None, *, resume: bool = False,
+    device: str = "auto", devices: int = 1, precision: Precision = "auto", exclude: Sequence[str] = (), limit: int | None = None,
+    report: Callable[[Progress, float], None] | None = None, note: Callable[[str], None] | None = None,
+) -> Trained:  # fmt: skip
+    """Train a network on a data set and write a model file.
+
+    Beside `out` appear its log (.log.csv), the log's plot (.log.png) and, until it ends, a checkpoint (.checkpoint).
+
+    Args:
+        dataset: a folder with images and labels; its `train` part is learned from, its `val` part validated on. Without
+            a `val` part, a fifth of the images is held out (none of fewer than five).
+        out: the model file to write (.safetensors).
+        settings: what to do; defaults fit most sets.
+        resume: go on from the checkpoint of `out`, with its settings. On the CPU, a run by epochs ends with the same
+            weights, bit for bit, as one that was never stopped.
+        device: auto, cpu or cuda.
+        devices: how many, through Lightning's strategies.
+        precision: auto, float32 or bfloat16.
+        exclude: leave out training images whose names begin so.
+        limit: learn from this many images alone, evenly spread.
+        report: called after every iteration with the progress and the share done.
+        note: called with lines that a person should see.
+
+    Raises:
+        DataProblems: the data set has problems; all of them.
+        RetintError: `out` has no checkpoint to resume, or one of other data.
+    """
+    out, say = Path(out), note or (lambda line: None)
+    if out.suffix != ".safetensors":
+        raise RetintError(f"--out {out}: a model file ends in .safetensors")
+    data = open_dataset(dataset)
+    checked = check_dataset(data)
+    checked.raise_if_bad()
+    for line in checked.warnings:
+        say(f"note: {line}")
+    learn, held = _parts(data, exclude, limit)
+    saved = _load_checkpoint(out, data, learn) if resume else None
+    settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
+    run = Run(data, learn, held, checked.channels, checked.dtype, out, settings, device, devices, precision, say)
+    if saved:
+        run.restore(saved)
+    finished = run.go(report or (lambda progress, share: None))
+    return Trained(out, finished, run.progress.score, run.progress.epoch, checked.warnings)
+
+
+class Run:
+    """One training run: everything that changes while it goes, and the loop."""
+
+    def __init__(
+        self, data: Dataset, learn: Sequence[Pair], held: Sequence[Pair], channels: int, dtype: str, out: Path,
+        settings: Settings, device: str, devices: int, precision: Precision, say: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        classes = len(data.classes)
+        self.data, self.out, self.say = data, out, say
+        self.learn, self.held = Examples(learn, channels, classes), Examples(held, channels, classes)
+        seen = survey(self.learn)
+        arch = architecture(settings.arch or choose_arch(learn, classes))
+        crop = settings.crop or choose_crop(seen, Geometry(arch).stride)
+        augmentation = replace(
+            settings.augmentation, any_way_up=settings.augmentation.any_way_up or not seen.upright,
+            turn=settings.augmentation.turn if seen.upright else 45.0,
+        )  # fmt: skip
+        if settings.epochs is None and settings.minutes is None:
+            settings = replace(settings, epochs=_DEFAULT_EPOCHS)
+        self.settings = replace(settings, arch=arch.name, crop=crop)
+        self.card = _card(data, arch.name, channels, dtype, seen, self.settings, len(learn), len(held))
+        self.fabric, self.device = _fabric(device, devices, precision)
+        torch.manual_seed(settings.seed)
+        network = channels_last(build(self.card))
+        weights = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
+        objective: nn.Module = Objective(network, weights, settings.window, settings.wander, settings.spoilt)
+        self.network = network
+        optimizer = torch.optim.AdamW(_groups(network, settings.decay), lr=settings.rate)
+        self.objective, self.optimizer = self.fabric.setup(objective, optimizer)
+        self.average = Average(network, settings.average)
+        self.batches = Batches(
+            self.learn, settings.batch * devices, crop, seen.mean, seen.std, augmentation, settings.aimed, settings.seed
+        )
+        views = max(_LEAST_VIEWS, round(seen.pixels / (crop[0] * crop[1])))
+        self.per_epoch = max(1, round(views / (settings.batch * devices)))
+        self.progress = Progress()
+        self.stopping = False
+        self._validation_seconds = 0.0
+        keep_memory()
+        say(
+            f"{arch.name}: {sum(p.numel() for p in network.parameters()):,} parameters, views of {crop[0]} x {crop[1]} pixels, "
+            f"{len(learn)} images to learn from, {len(held)} to validate on"
+        )
+
+    def go(self, report: Callable[[Progress, float], None]) -> bool:
+        """Train to the end, or until Ctrl-C. Returns whether the end was reached."""
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            signal.signal(signal.SIGINT, self._stop)
+        except ValueError:  # not the main thread: nobody can press Ctrl-C here
+            before = None
+        try:
+            self._loop(report)
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
+        finished = not self.stopping
+        if finished:
+            self._score_finally()
+        self._save_model()
+        if self.fabric.is_global_zero:
+            if finished:
+                checkpoint_path(self.out).unlink(missing_ok=True)
+            else:
+                self._save_checkpoint()
+        return finished
+
+    def _loop(self, report: Callable[[Progress, float], None]) -> None:
+        progress, saved_at = self.progress, time.monotonic()
+        while (share := self.share()) < 1 and not self.stopping:
+            began = time.monotonic()
+            loss = self._iterate(share)
+            progress.loss_sum += loss
+            progress.loss_count += 1
+            progress.iteration += 1
+            progress.elapsed += time.monotonic() - began
+            if progress.iteration % self.per_epoch == 0:
+                self._end_epoch()
+            if time.monotonic() - saved_at > _CHECKPOINT_SECONDS:
+                self._save_checkpoint()
+                saved_at = time.monotonic()
+            report(progress, self.share())
+
+    def share(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        if self.settings.minutes is not None:
+            return min(self.progress.elapsed / (60 * self.settings.minutes), 1.0)
+        assert self.settings.epochs is not None
+        return min(self.progress.iteration / max(round(self.settings.epochs * self.per_epoch), 1), 1.0)
+
+    def _iterate(self, share: float) -> float:
+        number = self.progress.iteration
+        images, labels = self.batches(number)
+        mine = slice(self.fabric.global_rank * self.settings.batch, (self.fabric.global_rank + 1) * self.settings.batch)
+        images, labels = self.fabric.to_device((images[mine], labels[mine]))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.rate * _schedule(share)
+        self.objective.train()
+        loss = self.objective(
+            images.contiguous(memory_format=torch.channels_last), labels, chance(self.settings.seed, number, 1)
+        )
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(self.objective, self.optimizer, max_norm=1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.average.follow(self.network, number)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise RetintError(
+                f"--out {self.out}: the loss is no longer a number; try a lower learning rate than {self.settings.rate:g}"
+            )
+        return value
+
+    def _end_epoch(self) -> None:
+        progress = self.progress
+        progress.epoch += 1
+        began = time.monotonic()
+        if len(self.held) and self._validation_due():
+            progress.score = validate(self.average.network, self.held, self.card.mean, self.card.std, (4,), most=24)[
+                4
+            ].miou()
+            self._validation_seconds = time.monotonic() - began
+            progress.rows.append(self._row(progress.score))
+        else:
+            progress.rows.append(self._row(None))
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        progress.elapsed += time.monotonic() - began
+        if self.fabric.is_global_zero:
+            self._write_log()
+
+    def _validation_due(self) -> bool:
+        """Validation takes at most about a twentieth of the time."""
+        last = next((row["seconds"] for row in reversed(self.progress.rows) if row["score"] is not None), -math.inf)
+        return self.progress.elapsed - last > 20 * self._validation_seconds
+
+    def _row(self, score: float | None) -> dict[str, Any]:
+        progress = self.progress
+        return {
+            "epoch": progress.epoch, "iteration": progress.iteration, "seconds": round(progress.elapsed, 1),
+            "loss": round(progress.loss, 5), "score": None if score is None else round(score, 5),
+        }  # fmt: skip
+
+    def _write_log(self) -> None:
+        table, picture = log_paths(self.out)
+        with whole_file(table) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(self.progress.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.progress.rows)
+        if len(self.progress.rows) % 5 == 0 or self.share() >= 1:
+            plot_log(picture, self.progress.rows)
+
+    def _score_finally(self) -> None:
+        if not len(self.held):
+            return
+        steps = _SCORED_STEPS if self.settings.window else (1,)
+        confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps)
+        self.progress.score = confusions[steps[-1]].miou()
+        scores = {str(s): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for s, c in confusions.items()}
+        self.card = replace(self.card, scores={"images": len(self.held), "steps": scores})
+
+    def _save_model(self) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        seen = {
+            "epochs": self.progress.epoch,
+            "iterations": self.progress.iteration,
+            "seconds": round(self.progress.elapsed),
+        }
+        card = replace(self.card, trained_on={**self.card.trained_on, **seen})
+        save_model(self.out, self.average.network, card)
+        if self.progress.rows:
+            plot_log(log_paths(self.out)[1], self.progress.rows)
+
+    def _save_checkpoint(self) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        state = {
+            "settings": self.settings.to_dict(),
+            "data": _fingerprint(self.data, self.learn.pairs),
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": vars(self.progress),
+        }
+        with whole_file(checkpoint_path(self.out)) as temporary:
+            torch.save(state, temporary)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+        self.say(f"continuing after {self.progress.iteration:,} iterations")
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        """First Ctrl-C: end after this iteration. Second: at once."""
+        if self.stopping:
+            raise KeyboardInterrupt
+        self.stopping = True
+
+
+def keep_memory() -> None:
+    """Ask the C library not to hand freed memory back: each iteration needs it again, and fetching it costs a third."""
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
+        library.mallopt(-4, 0)  # M_MMAP_MAX
+    except (OSError, AttributeError):  # another C library
+        pass
+
+
+def _schedule(share: float) -> float:
+    """The learning rate's share of its highest: a linear rise, then half a cosine down."""
+    if share < _WARMUP:
+        return max(share / _WARMUP, 0.02)
+    return 0.5 * (1 + math.cos(math.pi * (share - _WARMUP) / (1 - _WARMUP))) + 1e-4
+
+
+def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay for kernels alone."""
+    kernels = [p for p in network.parameters() if p.dim() > 1]
+    others = [p for p in network.parameters() if p.dim() <= 1]
+    return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _parts(data: Dataset, exclude: Sequence[str], limit: int | None) -> tuple[list[Pair], list[Pair]]:
+    """The images to learn from and those to validate on."""
+    pairs = data.splits["train" if "train" in data.splits else next(iter(data.splits))].pairs
+    rest, held = (pairs, data.splits["val"].pairs) if "val" in data.splits else hold_out(pairs)
+    learn = [pair for pair in rest if not pair.stem.startswith(tuple(exclude))]
+    if limit is not None and limit < len(learn):
+        learn = [learn[round(k * (len(learn) - 1) / max(limit - 1, 1))] for k in range(limit)]
+    if not learn:
+        raise RetintError(f"{data.root}: no images are left to learn from")
+    return learn, list(held)
+
+
+def _card(
+    data: Dataset, arch: str, channels: int, dtype: str, seen: Survey, settings: Settings, learn: int, held: int
+) -> Card:
+    colours = data.colours or default_palette(len(data.classes))
+    return Card(
+        architecture=architecture(arch), classes=data.classes, colours=tuple(colours),
+        channels=channels, dtype=dtype, mean=seen.mean, std=seen.std, steps=8 if settings.window else 1, detail=seen.detail,
+        image_size=seen.size, object_size=dict(zip(data.classes, seen.object_size, strict=True)),
+        trained_on={"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()},
+    )  # fmt: skip
+
+
+def _fingerprint(data: Dataset, pairs: Sequence[Pair]) -> dict[str, Any]:
+    return {"classes": list(data.classes), "images": [pair.stem for pair in pairs]}
+
+
+def _load_checkpoint(out: Path, data: Dataset, pairs: Sequence[Pair]) -> dict[str, Any]:
+    path = checkpoint_path(out)
+    if not path.is_file():
+        raise RetintError(f"--resume: {path} does not exist: nothing to continue; leave --resume out to begin")
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        same = state["data"] == _fingerprint(data, pairs)
+    except Exception as error:
+        raise RetintError(
+            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); leave --resume out to begin anew"
+        ) from None
+    if not same:
+        raise RetintError(
+            f"{path}: made from other images or classes than {data.root} holds now; leave --resume out to begin anew"
+        )
+    return state
+
+
+def _fabric(device: str, devices: int, precision: Precision) -> tuple[Any, torch.device]:
+    """Lightning's Fabric, set up quietly."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from lightning.fabric import Fabric
+
+    accelerator = {"auto": "cuda" if torch.cuda.is_available() else "cpu"}.get(device, device)
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise RetintError("--device cuda: no CUDA device here; use --device cpu")
+    dtype = compute_dtype(precision, torch.device(accelerator))
+    fabric = Fabric(
+        accelerator=accelerator, devices=devices, strategy="ddp" if devices > 1 else "auto",
+        precision="bf16-mixed" if dtype is torch.bfloat16 else "32-true",
+    )  # fmt: skip
+    if devices > 1:
+        fabric.launch()
+    return fabric, fabric.device

@@ -1,0 +1,160 @@
+"""A model is one safetensors file: weights, and a card that says what they are. Loading one runs nothing.
+
+Kernels are stored in half precision (float16), normalisation and biases in float32.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .errors import RetintError
+from .images.write import whole_file
+from .network import Architecture, RecurrentNetwork
+
+FORMAT = "retint-1"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is, in plain data.
+
+    Attributes:
+        architecture: the tables of U, W and V.
+        classes: names, in the order of their indices.
+        colours: (red, green, blue) of each class, 0 to 255.
+        channels: planes of the image.
+        dtype: of the images it was trained on: uint8, uint16 or float32.
+        mean, std: of each channel, on the unit scale (integers divided by their type's largest value).
+        steps: how many steps to take when nobody says.
+        detail: mean and spread, over the training images, of `images.detail`: how fine their texture is.
+        image_size: rows and columns of a typical training image.
+        object_size: for each class, the typical width of its objects in pixels.
+        trained_on: data, images, pixels seen, seed, settings.
+        scores: figures, as `retint eval` gives them.
+        notes: anything a person should know.
+    """
+
+    architecture: Architecture
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    channels: int
+    dtype: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    steps: int = 8
+    detail: tuple[float, float] | None = None
+    image_size: tuple[int, int] | None = None
+    object_size: dict[str, float] = field(default_factory=dict)
+    trained_on: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    notes: str = ""
+
+    def to_json(self) -> str:
+        """The card as text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """The card that a text holds.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not one.
+        """
+        data = json.loads(text)
+        data["architecture"] = Architecture.from_dict(data["architecture"])
+        for name in ("classes", "mean", "std", "detail", "image_size"):
+            data[name] = None if data[name] is None else tuple(data[name])
+        data["colours"] = tuple(tuple(colour) for colour in data["colours"])
+        return cls(**data)
+
+
+def build(card: Card) -> RecurrentNetwork:
+    """The network that a card describes, with fresh weights."""
+    return RecurrentNetwork(card.architecture, card.channels, len(card.classes))
+
+
+def save_model(path: str | Path, network: RecurrentNetwork, card: Card) -> None:
+    """Write a model file; it appears whole or not at all."""
+    tensors = {
+        name: (value.half() if value.dim() > 1 else value).detach().cpu().contiguous()
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    with whole_file(Path(path)) as temporary:
+        save_file(tensors, temporary, metadata={"format": FORMAT, "card": card.to_json()})
+
+
+def load_model(path: str | Path) -> tuple[RecurrentNetwork, Card]:
+    """Network (float32, evaluation mode) and card of a model file.
+
+    Raises:
+        RetintError: no such file, not a model file, or one whose weights do not fit its card.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RetintError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise RetintError(
+                    f"{path}: not a Retint model: its metadata says format {metadata.get('format')!r}, expected {FORMAT!r}"
+                )
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise RetintError(f"{path}: not a readable model file, expected safetensors ({error})") from None
+    try:
+        card = Card.from_json(metadata["card"])
+        with torch.device("meta"):
+            network = build(card)
+        state = network.state_dict()
+        counters = {name: torch.tensor(0) for name in state if name.endswith("num_batches_tracked")}
+        network.load_state_dict({**counters, **tensors}, assign=True)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
+    return network.eval(), card
+
+
+def bundled_models() -> dict[str, Path]:
+    """Names and files of the models that come with the package."""
+    folder = Path(str(resources.files("retint") / "models"))
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find_model(name: str | Path) -> Path:
+    """The file of a bundled name or a path. A hub id (owner/name) needs the hub's client and a network.
+
+    Raises:
+        RetintError: nothing of that name.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    bundled = bundled_models()
+    if str(name) in bundled:
+        return bundled[str(name)]
+    if str(name).count("/") == 1 and path.suffix == "" and not path.parent.is_dir():
+        return _from_hub(str(name))
+    raise RetintError(f"--model {name}: no such file, and the bundled models are {', '.join(bundled) or 'none'}")
+
+
+def _from_hub(identifier: str) -> Path:
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError:
+        raise RetintError(
+            f"--model {identifier}: looks like a hub id; `pip install huggingface-hub` to load it"
+        ) from None
+    try:
+        return Path(hf_hub_download(identifier, "model.safetensors"))
+    except Exception as error:
+        raise RetintError(f"--model {identifier}: the hub has no model.safetensors of that id ({error})") from None

@@ -1,0 +1,8 @@
+"""U, W, V and the loop: pure torch. Knows no file, no path, no class name."""
+
+from .catalogue import CATALOGUE, Architecture, architecture
+from .geometry import Geometry
+from .layers import Layer
+from .recurrence import RecurrentNetwork
+
+__all__ = ["CATALOGUE", "Architecture", "Geometry", "Layer", "RecurrentNetwork", "architecture"]

@@ -1,0 +1,34 @@
+"""What this processor computes convolutions fastest in."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import torch
+from torch import nn
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """The type that a choice of precision means on a device.
+
+    `auto` is bfloat16 on GPUs that have it and on processors with AMX or AVX512-BF16 instructions, where it is several
+    times faster; elsewhere float32 (without those instructions bfloat16 was 10 to 20 times slower).
+    """
+    if precision == "auto":
+        return torch.bfloat16 if _has_bfloat16(device) else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def channels_last(network: Network) -> Network:
+    """The network with its kernels laid out channels last, as convolutions are fastest on processors and GPUs alike."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

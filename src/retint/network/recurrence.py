@@ -1,0 +1,114 @@
+"""The recurrent network: the book's equation, as a loop.
+
+    H(t) = g( U * X  +  W * Y(t-1) )        Y(t) = softmax( V * H(t) )        the W term is exactly zero at t = 1
+
+Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.6, figure 9.17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .catalogue import Architecture
+from .context import build_context
+from .feedback import build_feedback
+from .geometry import Geometry
+from .layers import Padding, Unit
+from .readout import build_readout
+
+_NONLINEARITY = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
+
+
+class RecurrentNetwork(nn.Module):
+    """U, V, W and the loop.
+
+    Args:
+        architecture: an entry of the catalogue.
+        channels: planes of the image, C.
+        classes: K, 2 to 256.
+        padding: `same` or `valid`; the architecture's own if not given.
+    """
+
+    def __init__(self, architecture: Architecture, channels: int, classes: int, padding: Padding | None = None) -> None:
+        super().__init__()
+        if not 2 <= classes <= 256:
+            raise ValueError(f"classes: {classes}; 2 to 256 are possible")
+        if channels < 1:
+            raise ValueError(f"channels: {channels}; at least 1 is needed")
+        self.architecture, self.channels, self.classes = architecture, channels, classes
+        self.padding: Padding = padding or architecture.padding
+        self.geometry = [Geometry(architecture, self.padding, axis) for axis in range(architecture.dims)]
+        self.U = build_context(architecture, channels, classes, self.padding)
+        self.W = build_feedback(architecture, classes, self.padding)
+        self.V = build_readout(architecture, self.context_units[-1].channels, classes, self.padding)
+        self.g = _NONLINEARITY[architecture.activation]
+
+    def forward(self, image: Tensor, steps: int, start: Tensor | None = None) -> Tensor:
+        """The probabilities after `steps` steps, (N, K, cells ...)."""
+        estimate = start
+        for estimate in self.refinements(image, steps, start):  # noqa: B007
+            pass
+        if estimate is None:
+            raise ValueError(f"steps: {steps}; at least 1 is needed")
+        return estimate
+
+    def refinements(self, image: Tensor, steps: int, start: Tensor | None = None) -> Iterator[Tensor]:
+        """Y(1), Y(2), ... Y(steps), one after another.
+
+        Args:
+            image: X, (N, C, rows, columns), float, normalised.
+            steps: how many.
+            start: Y(0), (N, K, cells ...), if there is one.
+        """
+        context = self.context(image)
+        estimate = start
+        for _ in range(steps):
+            estimate = self.step(context, estimate)
+            yield estimate
+
+    def context(self, image: Tensor) -> Tensor:
+        """U * X. With `same`, an image that is no whole number of label cells is padded with zeros at its end."""
+        if self.padding == "same":
+            image = F.pad(image, self._to_whole_cells(image.shape[2:]))
+        context: Tensor = self.U(image)
+        return context
+
+    def step(self, context: Tensor, estimate: Tensor | None) -> Tensor:
+        """Y(t) from U * X and Y(t-1); None is no estimate."""
+        return torch.softmax(self.logits(context, estimate), dim=1)
+
+    def logits(self, context: Tensor, estimate: Tensor | None) -> Tensor:
+        """V * H(t): the step before its softmax."""
+        hidden = context if estimate is None else self._beside(context, estimate) + self.W(estimate)
+        logits: Tensor = self.V(self.g(hidden))
+        return logits
+
+    def fold(self) -> RecurrentNetwork:
+        """Put every normalisation into its convolution, for labelling. Returns self."""
+        for module in self.modules():
+            if isinstance(module, Unit):
+                module.fold()
+        return self
+
+    @property
+    def context_units(self) -> list[Unit]:
+        """The layers of U."""
+        return [unit for unit in self.U if isinstance(unit, Unit)]
+
+    def _to_whole_cells(self, size: torch.Size) -> list[int]:
+        after = [-n % geometry.stride for n, geometry in zip(size, self.geometry, strict=True)]
+        return [n for pad in reversed(after) for n in (0, pad)]
+
+    def _beside(self, context: Tensor, estimate: Tensor) -> Tensor:
+        """The part of the context that lies under W's output: all of it with `same`, its inside with `valid`."""
+        if self.padding == "same":
+            return context
+        for axis, geometry in enumerate(self.geometry):
+            cells, have = context.shape[2 + axis], estimate.shape[2 + axis]
+            left = geometry.margin(cells - have) + geometry.feedback_margin
+            context = context.narrow(2 + axis, left, have - geometry.feedback_shrink)
+        return context

@@ -1,0 +1,17 @@
+"""Pictures for people: labels over images, the steps side by side, plots."""
+
+from .overlay import displayable, overlay
+from .palette import colourise, default_palette
+from .plots import plot_confusion, plot_log, plot_steps
+from .strip import strip
+
+__all__ = [
+    "colourise",
+    "default_palette",
+    "displayable",
+    "overlay",
+    "plot_confusion",
+    "plot_log",
+    "plot_steps",
+    "strip",
+]

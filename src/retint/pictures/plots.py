@@ -1,0 +1,129 @@
+"""Plots of training and measuring. No pyplot: nothing global is touched, and no display is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retint.images.write import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LOSS, _SCORE = "#d55e00", "#0072b2"
+_NUMBERS = 15  # classes, at most, for which a confusion matrix shows its numbers
+
+
+def plot_log(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Plot the loss and the validation score against the epoch.
+
+    Args:
+        path: the picture; its suffix says the format (.png, .svg, .pdf).
+        rows: one per epoch, with "epoch", "loss", and "score", which may be None or missing.
+
+    Raises:
+        RetintError: the file cannot be written.
+    """
+    figure, axes = _figure(7.5, 4.2)
+    epochs = [row["epoch"] for row in rows]
+    marker: dict[str, Any] = {"marker": "o", "markersize": 3} if len(rows) < 40 else {}
+    axes.plot(epochs, [row["loss"] for row in rows], color=_LOSS, **marker)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss", color=_LOSS)
+    axes.locator_params(axis="x", integer=True)
+    scored = [(row["epoch"], row["score"]) for row in rows if row.get("score") is not None]
+    if scored:
+        other = axes.twinx()
+        other.spines[["top", "left"]].set_visible(False)
+        other.plot(*zip(*scored, strict=True), color=_SCORE, **marker)
+        other.set_ylabel("validation score", color=_SCORE)
+        best = max(scored, key=lambda point: point[1])
+        axes.set_title(f"best validation score {best[1]:.3f}, epoch {best[0]}", loc="left", fontsize=10)
+    _save(figure, path)
+
+
+def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str) -> None:
+    """Plot accuracy against the number of steps, on a logarithmic axis.
+
+    Args:
+        path: the picture; its suffix says the format.
+        steps: number of steps to a figure in 0 ... 1.
+        title: what the figure is.
+
+    Raises:
+        RetintError: the file cannot be written.
+    """
+    figure, axes = _figure(6, 4)
+    counts = sorted(steps)
+    axes.plot(counts, [steps[n] for n in counts], color=_SCORE, marker="o")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(counts, [str(n) for n in counts])
+    axes.minorticks_off()
+    bbox = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}  # so that the line does not cross them
+    for n in counts:
+        axes.annotate(
+            f"{steps[n]:.3f}", (n, steps[n]), (0, 9), textcoords="offset points", ha="center", fontsize=8, bbox=bbox
+        )
+    axes.margins(0.08, 0.2)
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.set_xlabel("steps")
+    axes.set_title(title, loc="left", fontsize=11)
+    _save(figure, path)
+
+
+def plot_confusion(path: str | PathLike[str], matrix: NDArray[np.integer], classes: Sequence[str]) -> None:
+    """Draw a confusion matrix; each row as shares of the true class, with numbers if there are at most 15 classes.
+
+    Args:
+        path: the picture; its suffix says the format.
+        matrix: (K, K) counts; row: the truth, column: the prediction.
+        classes: K names.
+
+    Raises:
+        ValueError: the matrix is not (K, K).
+        RetintError: the file cannot be written.
+    """
+    k = len(classes)
+    if matrix.shape != (k, k):
+        raise ValueError(f"a matrix of {matrix.shape} for {k} classes; expected ({k}, {k})")
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.full((k, k), np.nan), where=totals > 0)  # a class never seen stays blank
+    side = min(16.0, max(3.5, 0.55 * k))
+    figure, axes = _figure(side + 2.2, side + 1.2)
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    small = 9 if k <= 40 else 4
+    axes.set_xticks(range(k), classes, rotation=45, ha="right", rotation_mode="anchor", fontsize=small)
+    axes.set_yticks(range(k), classes, fontsize=small)
+    axes.tick_params(length=0)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("truth")
+    if k <= _NUMBERS:
+        for (row, column), share in np.ndenumerate(shares):
+            if np.isfinite(share):
+                ink = "white" if share > 0.55 else "#1b1f27"
+                axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
+    bar = figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03, format=lambda share, _: f"{100 * share:.0f} %")
+    bar.outline.set_visible(False)
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure  # a second's import, for those who plot
+
+    figure = Figure((width, height), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _save(figure: Figure, path: str | PathLike[str]) -> None:
+    with whole_file(path) as part:
+        figure.savefig(part, bbox_inches="tight")

@@ -1,0 +1,7 @@
+"""Measures: how well predicted labels agree with the truth."""
+
+from .auc import RocAuc
+from .confusion import Confusion
+from .partition import components, partition_scores
+
+__all__ = ["Confusion", "RocAuc", "components", "partition_scores"]

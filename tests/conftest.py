@@ -1,0 +1,23 @@
+"""What all tests share."""
+
+import hypothesis
+import pytest
+import torch
+
+from made import make_model, write_set
+
+hypothesis.settings.register_profile("retint", deadline=None, max_examples=12, derandomize=True)
+hypothesis.settings.load_profile("retint")
+torch.set_num_threads(2)
+
+
+@pytest.fixture
+def discs(tmp_path):
+    """Six labelled images to learn from and two to validate on."""
+    write_set(tmp_path / "discs", 6, 0, "train")
+    return write_set(tmp_path / "discs", 2, 1, "val")
+
+
+@pytest.fixture
+def model():
+    return make_model()

@@ -1,0 +1,132 @@
+"""The parts of training on their own: starts, loss, views, batches, the average."""
+
+import numpy as np
+import pytest
+import torch
+
+from retint.learning.augment import Augmentation, view
+from retint.learning.average import Average
+from retint.learning.objective import Objective
+from retint.learning.starts import corrupted, soft_labels
+from retint.network import RecurrentNetwork, architecture
+
+STILL = Augmentation(scale=1.0, turn=0.0, light=0.0, colour=0.0, noise=0.0, blur=0.0)
+
+
+def chance(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def objective(**options):
+    torch.manual_seed(0)
+    return Objective(RecurrentNetwork(architecture("small-4"), 3, 4), torch.ones(4), **options)
+
+
+def test_soft_labels_are_shares_of_the_labelled_pixels():
+    labels = torch.tensor([[[0, 0, 1, 255], [0, 2, 255, 255], [255, 255, 3, 3], [255, 255, 3, 3]]])
+    y = soft_labels(labels, 4, 2)[0]
+    assert y[:, 0, 0].tolist() == pytest.approx([0.75, 0, 0.25, 0])
+    assert y[:, 0, 1].tolist() == [0, 1, 0, 0]
+    assert y[:, 1, 0].tolist() == [0.25] * 4
+    assert y[:, 1, 1].tolist() == [0, 0, 0, 1]
+
+
+def test_spoilt_truth_is_still_a_distribution_and_no_longer_the_truth():
+    truth = soft_labels(torch.randint(4, (1, 40, 40), generator=chance()).repeat_interleave(2, 1), 4, 2)
+    different = 0
+    for seed in range(30):
+        y = corrupted(truth, chance(seed))
+        assert y.shape == truth.shape
+        assert y.min() >= 0
+        assert torch.allclose(y.sum(1), torch.ones_like(y[:, 0]), atol=1e-5)
+        different += not torch.allclose(y, truth)
+    assert different > 25
+
+
+def test_unlabelled_pixels_cost_nothing():
+    loss, image = objective(window=1), torch.randn(1, 3, 32, 32)
+    labels = torch.full((1, 32, 32), 255)
+    assert float(loss(image, labels, 3)) == 0
+    labels[:, :, :16] = 1
+    value = loss(image, labels, 3)
+    value.backward()
+    assert float(value) > 0
+
+
+def test_memory_holds_the_window_alone_however_far_it_wanders():
+    """The number of tensors that wait for the backward pass."""
+
+    def kept(wander):
+        count = 0
+
+        def pack(tensor):
+            nonlocal count
+            count += tensor.numel()
+            return tensor
+
+        loss = objective(window=2, wander=wander, spoilt=0.0)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+            loss(torch.randn(1, 3, 32, 32), torch.zeros(1, 32, 32, dtype=torch.long), 1)
+        return count
+
+    assert kept(0) == kept(60)
+
+
+def test_a_view_keeps_image_and_labels_together():
+    labels = torch.randint(4, (40, 60), generator=chance())
+    image = labels[None].float().repeat(3, 1, 1)
+    seen, truth, inside = view(
+        image, labels, (40, 60), None, Augmentation(**{**vars(STILL), "any_way_up": False}), chance(5)
+    )
+    assert torch.equal(seen[0].round().long(), truth)
+    assert bool(inside.all())
+    assert torch.equal(truth, labels) or torch.equal(truth, labels.flip(1))
+
+
+def test_quarter_turns_keep_image_and_labels_together():
+    labels = torch.randint(4, (32, 32), generator=chance())
+    image = labels[None].float()
+    turned = set()
+    for seed in range(12):
+        seen, truth, _ = view(
+            image, labels, (32, 32), None, Augmentation(**{**vars(STILL), "any_way_up": True}), chance(seed)
+        )
+        assert torch.equal(seen[0].round().long(), truth)
+        turned.add(tuple(truth[0].tolist()))
+    assert len(turned) > 4
+
+
+def test_beyond_the_image_nothing_is_labelled():
+    _, truth, inside = view(
+        torch.ones(1, 10, 10), torch.zeros(10, 10, dtype=torch.long), (20, 20), None, STILL, chance()
+    )
+    assert torch.equal(truth == 255, inside[0] == 0)
+    assert int((truth == 0).sum()) == 100
+
+
+def test_views_in_another_light_stay_finite():
+    image = torch.rand(5, 30, 30, generator=chance())
+    for seed in range(20):
+        seen, _, _ = view(
+            image,
+            torch.zeros(30, 30, dtype=torch.long),
+            (16, 16),
+            (15.0, 15.0),
+            Augmentation(light=0.8, noise=0.2),
+            chance(seed),
+        )
+        assert torch.isfinite(seen).all()
+
+
+def test_the_average_follows():
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    average = Average(network, 0.9)
+    torch.nn.init.ones_(network.weight)
+    values = []
+    for update in range(100):
+        average.follow(network, update)
+        values.append(float(average.network.weight))
+    assert np.all(np.diff(values) >= 0)
+    assert values[0] < 1
+    assert values[-1] == pytest.approx(1, abs=1e-3)

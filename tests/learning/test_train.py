@@ -1,0 +1,144 @@
+"""Training, end to end on small scenes."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from made import write_set
+from retint.errors import DataProblems, RetintError
+from retint.labeling import load
+from retint.learning import Settings, train
+from retint.learning.settings import checkpoint_path, log_paths
+from retint.modelfile import load_model
+
+QUICK = Settings(arch="small-4", epochs=0.06, batch=2, crop=(32, 32))
+
+
+def weights(path):
+    return load_model(path)[0].state_dict()
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.values(), b.values(), strict=True))
+
+
+def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(discs, tmp_path):
+    one, two, other = (tmp_path / f"{name}.safetensors" for name in ("one", "two", "other"))
+    train(discs, one, QUICK)
+    train(discs, two, QUICK)
+    train(discs, other, Settings(**{**vars(QUICK), "seed": 1}))
+    assert same(weights(one), weights(two))
+    assert not same(weights(one), weights(other))
+
+
+def test_a_stopped_run_ends_bit_for_bit_like_one_that_never_stopped(discs, tmp_path):
+    through, stopped = tmp_path / "through.safetensors", tmp_path / "stopped.safetensors"
+    settings = Settings(**{**vars(QUICK), "epochs": 1.06})
+    train(discs, through, settings)
+
+    def press_ctrl_c(progress, share):
+        if progress.iteration in (2, 103):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    first = train(discs, stopped, settings, report=press_ctrl_c)
+    assert not first.finished
+    assert checkpoint_path(stopped).is_file()
+    assert load(stopped).label(np.zeros((8, 8, 3), np.uint8)).labels.shape == (8, 8)  # usable
+    second = train(discs, stopped, resume=True, report=press_ctrl_c)  # the settings are the checkpoint's
+    assert not second.finished
+    third = train(discs, stopped, resume=True)
+    assert third.finished
+    assert third.epochs == 1
+    assert not checkpoint_path(stopped).exists()
+    assert same(weights(through), weights(stopped))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_it_learns_and_steps_do_not_hurt(discs, tmp_path):
+    out = tmp_path / "discs.safetensors"
+    trained = train(discs, out, Settings(arch="small-4", epochs=1, crop=(48, 64)))
+    assert trained.score > 0.85
+    scores = load(out).card.scores["steps"]
+    assert scores["8"]["miou"] > scores["1"]["miou"] - 0.02
+    table, picture = log_paths(out)
+    assert table.read_text().startswith("epoch,iteration,seconds,loss,score\n1,50,")
+    assert Image.open(picture).size[0] > 200
+
+
+def test_the_card_says_what_the_model_is(discs, tmp_path):
+    train(discs, tmp_path / "m.safetensors", QUICK)
+    card = load(tmp_path / "m.safetensors").card
+    assert (card.classes, card.channels, card.dtype, card.image_size) == (("ground", "disc"), 3, "uint8", (48, 64))
+    assert card.trained_on["images"] == 6
+    assert card.trained_on["settings"]["arch"] == "small-4"
+    assert 0.2 < card.mean[0] < 0.5
+    assert (tmp_path / "m.safetensors").stat().st_size < 4e6
+
+
+def test_a_few_strokes_are_enough_to_begin(tmp_path):
+    """Five images, a few labelled pixels each, no parts, no setting but the time."""
+    root = write_set(tmp_path / "strokes", 5)
+    for file in (root / "labels").iterdir():
+        labels = np.array(Image.open(file))
+        keep = np.zeros(labels.shape, bool)
+        keep[::16, :] = True
+        Image.fromarray(np.where(keep, labels, 255).astype(np.uint8)).save(file)
+    trained = train(root, tmp_path / "m.safetensors", Settings(epochs=1))
+    assert trained.score > 0.7
+
+
+def test_sixteen_bit_images_of_five_channels(tmp_path):
+    import tifffile
+
+    root = write_set(tmp_path / "deep", 3)
+    for k, file in enumerate(sorted((root / "images").iterdir())):
+        pixels = np.array(Image.open(file)).astype(np.uint16) * 200
+        file.unlink()
+        tifffile.imwrite(
+            root / "images" / f"scene{k}.tif", np.concatenate([pixels, pixels[..., :2]], -1), photometric="minisblack"
+        )
+    train(root, tmp_path / "m.safetensors", QUICK)
+    model = load(tmp_path / "m.safetensors")
+    assert (model.card.channels, model.card.dtype) == (5, "uint16")
+    with pytest.raises(RetintError, match="3 channels"):
+        model.label(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_the_one_step_control_says_one_step(discs, tmp_path):
+    train(discs, tmp_path / "m.safetensors", Settings(**{**vars(QUICK), "window": 0}))
+    model = load(tmp_path / "m.safetensors")
+    assert model.card.steps == 1
+    assert list(model.card.scores["steps"]) == ["1"]
+
+
+def test_images_can_be_left_out(discs, tmp_path):
+    train(discs, tmp_path / "m.safetensors", QUICK, exclude=["scene0", "scene1"])
+    assert load(tmp_path / "m.safetensors").card.trained_on["images"] == 4
+    with pytest.raises(RetintError, match="no images are left"):
+        train(discs, tmp_path / "n.safetensors", QUICK, exclude=["scene"])
+
+
+def test_every_problem_is_listed_before_the_first_step(discs, tmp_path):
+    (discs / "train" / "labels" / "scene0.png").unlink()
+    Image.fromarray(np.full((48, 64), 9, np.uint8)).save(discs / "train" / "labels" / "scene1.png")
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(discs / "val" / "labels" / "scene1.png")
+    with pytest.raises(DataProblems) as caught:
+        train(discs, tmp_path / "m.safetensors", QUICK)
+    text = str(caught.value)
+    assert all(name in text for name in ("scene0", "scene1", "9"))
+    assert len(caught.value.problems) == 3
+    assert not list(tmp_path.glob("m.*"))
+
+
+def test_resume_needs_a_checkpoint_of_the_same_data(discs, tmp_path):
+    with pytest.raises(RetintError, match="nothing to continue"):
+        train(discs, tmp_path / "m.safetensors", QUICK, resume=True)
+    checkpoint_path(tmp_path / "m.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(RetintError, match="not a readable checkpoint"):
+        train(discs, tmp_path / "m.safetensors", QUICK, resume=True)
+    with pytest.raises(RetintError, match=r"ends in \.safetensors"):
+        train(discs, tmp_path / "m.pt", QUICK)

@@ -1,0 +1,52 @@
+"""Small data sets and models that the tests make. Nothing here needs any file from outside."""
+
+import json
+
+import numpy as np
+import torch
+from PIL import Image
+
+from retint.labeling import Model
+from retint.modelfile import Card
+from retint.network import RecurrentNetwork, architecture
+
+
+def scene(rng, size=(48, 64)):
+    """A picture of bright discs on a dark ground with noise, and its labels."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    labels = np.zeros(size, np.uint8)
+    for _ in range(3):
+        r, c, radius = rng.uniform(0, size[0]), rng.uniform(0, size[1]), rng.uniform(6, 12)
+        labels[(rows - r) ** 2 + (columns - c) ** 2 < radius**2] = 1
+    image = 60 + 90 * labels[..., None] * np.array([1, 0.8, 0.5]) + rng.normal(0, 20, (*size, 3))
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+def write_set(root, count, seed=0, part=None, size=(48, 64)):
+    """A data set of `count` scenes under `root` (or its part)."""
+    rng = np.random.default_rng(seed)
+    folder = root / part if part else root
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for k in range(count):
+        image, labels = scene(rng, size)
+        Image.fromarray(image).save(folder / "images" / f"scene{k}.png")
+        Image.fromarray(labels).save(folder / "labels" / f"scene{k}.png")
+    (root / "classes.json").write_text(json.dumps({"classes": ["ground", "disc"], "ignore": 255}))
+    return root
+
+
+def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", device="cpu"):
+    """A model with random weights."""
+    torch.manual_seed(seed)
+    network = RecurrentNetwork(architecture(arch), channels, classes).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    card = Card(
+        architecture=architecture(arch), classes=tuple(f"class{k}" for k in range(classes)),
+        colours=tuple((40 * k % 256, 255 - 30 * k % 256, 90) for k in range(classes)),
+        channels=channels, dtype=dtype, mean=(0.4,) * channels, std=(0.25,) * channels, steps=4,
+    )  # fmt: skip
+    return Model(network, card, device=device, name="made")

@@ -1,0 +1,53 @@
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from retint.images import read_image
+from retint.pictures import plot_confusion, plot_log, plot_steps
+
+ROWS = [{"epoch": n, "loss": 1 / n, "score": None if n % 2 else n / 9} for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [], [{"epoch": 1, "loss": float("nan")}]])
+def test_log(tmp_path, rows):
+    plot_log(tmp_path / "new" / "log.png", rows)
+    assert os.listdir(tmp_path / "new") == ["log.png"]
+    assert read_image(tmp_path / "new" / "log.png").shape[1] > 800
+
+
+def test_steps(tmp_path):
+    plot_steps(tmp_path / "steps.svg", {8: 0.71, 1: 0.65, 2: 0.7}, "mean IoU of street on camvid")
+    plot_steps(tmp_path / "one.png", {1: 0.65}, "one")
+    assert (tmp_path / "steps.svg").read_text().startswith("<?xml")
+    assert sorted(os.listdir(tmp_path)) == ["one.png", "steps.svg"]
+
+
+@pytest.mark.parametrize("k", [2, 5, 16])
+def test_confusion(tmp_path, k):
+    matrix = np.random.default_rng(0).integers(0, 1000, (k, k))
+    matrix[1] = 0  # a class that never occurs
+    plot_confusion(tmp_path / "a.png", matrix, [f"class {n}" for n in range(k)])
+    assert read_image(tmp_path / "a.png").std() > 1
+    with pytest.raises(ValueError, match="expected"):
+        plot_confusion(tmp_path / "b.png", matrix, ["one"])
+
+
+def test_a_plot_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    def interrupted(self, path, **options):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        plot_steps(tmp_path / "a.png", {1: 0.5}, "")
+    assert not os.listdir(tmp_path)
+
+
+def test_pyplot_is_left_alone(tmp_path):
+    loaded = "matplotlib.pyplot" in sys.modules
+    plot_log(tmp_path / "a.png", ROWS)
+    assert ("matplotlib.pyplot" in sys.modules) == loaded
