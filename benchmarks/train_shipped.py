@@ -25,11 +25,11 @@ RECIPES = {
         "notes": "Street scenes from a car at about 480 x 360 pixels, daylight. Trained on CamVid (Brostow, Fauqueur, Cipolla 2009).",
     },
     "membrane": {
-        "data": "em", "settings": Settings(arch="small-2", minutes=8), "colours": ((230, 60, 40), (60, 140, 220)),
+        "data": "em", "settings": Settings(arch="small-2", minutes=6.5), "colours": ((230, 60, 40), (60, 140, 220)),
         "notes": "Cell membranes in electron microscopy of fly nerve cord, 4 nm pixels. Trained on ISBI 2012 (Arganda-Carreras et al. 2015).",
     },
     "vessel": {
-        "data": "retina", "settings": Settings(arch="small-1", minutes=10, crop=(160, 160), augmentation=Augmentation(light=0.35)),
+        "data": "retina", "settings": Settings(arch="small-1", minutes=9, crop=(160, 160), augmentation=Augmentation(light=0.35)),
         "colours": ((40, 40, 40), (60, 220, 120)),
         "notes": "Blood vessels in fundus photographs about 565 pixels wide. Trained on DRIVE (Staal et al. 2004).",
     },

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .errors import RetintError
 from .images.write import whole_file
@@ -89,7 +89,7 @@ def save_model(path: str | Path, network: RecurrentNetwork, card: Card) -> None:
         if not name.endswith("num_batches_tracked")
     }
     with whole_file(Path(path)) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT, "card": card.to_json()})
+        temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "card": card.to_json()}))
 
 
 def load_model(path: str | Path) -> tuple[RecurrentNetwork, Card]:

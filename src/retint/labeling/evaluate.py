@@ -96,7 +96,7 @@ def evaluate(
         model.name, str(data.root), name, model.classes, {s: Confusion(classes) for s in sorted(set(steps))}
     )
     if classes == 2:
-        result.aucs = {s: RocAuc() for s in result.confusions}
+        result.aucs = {s: RocAuc(bins=1 << 16) for s in result.confusions}
     for done, pair in enumerate(pairs, start=1):
         image, truth = read_image(pair.image), read_labels(pair.labels)
         if truth.shape != image.shape[:2]:

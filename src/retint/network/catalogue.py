@@ -38,12 +38,12 @@ class Architecture:
         Raises:
             KeyError, TypeError: the card's table has other fields than this version knows.
         """
-        tables: dict[str, Any] = {
-            part: tuple(
-                Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in data[part]
+        tables: dict[str, Any] = {}
+        for part in ("context", "feedback", "readout"):
+            rows: list[dict[str, Any]] = data[part]
+            tables[part] = tuple(
+                Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in rows
             )
-            for part in ("context", "feedback", "readout")
-        }
         return cls(**{**data, **tables})
 
 

@@ -1,0 +1,182 @@
+"""The command line, as a person and as a program use it."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from made import make_model
+from retint.cli.main import main
+from retint.modelfile import build, save_model
+from retint.network import CATALOGUE
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A model file with random weights."""
+    card = make_model().card
+    save_model(tmp_path / "made.safetensors", build(card), card)
+    return tmp_path / "made.safetensors"
+
+
+@pytest.fixture
+def photograph(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(tmp_path / "pic.png")
+    return tmp_path / "pic.png"
+
+
+def run(*arguments):
+    return main([str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("verb", ["label", "train", "eval", "models", "archs", "demo", "convert"])
+def test_every_verb_has_help(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(verb, "--help")
+    assert stop.value.code == 0
+    assert "--json" in capsys.readouterr().out or verb == "convert"
+
+
+def test_label_prints_one_object(file, photograph, tmp_path, capsys):
+    assert run("label", photograph, "--model", file, "--out", tmp_path / "out", "--steps", 3, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["model", "images", "failed"]
+    row = printed["images"][0]
+    assert list(row) == ["image", "labels", "steps", "change", "settled", "fractions"]
+    assert (row["image"], row["steps"], printed["failed"]) == (str(photograph), 3, [])
+    assert set(row["fractions"]) == {"class0", "class1", "class2"}
+
+
+@pytest.mark.parametrize(
+    "length", [["--until-settled"], ["--budget", "50ms"], ["--steps", "2", "--tile", "16", "--scale", "0.5"]]
+)
+def test_label_has_three_ways_to_end(length, file, photograph, tmp_path):
+    assert run("label", photograph, "--model", file, "--out", tmp_path / "out", *length) == 0
+    assert (tmp_path / "out" / "pic.png").is_file()
+
+
+def test_a_bad_file_is_told_at_the_end(file, photograph, tmp_path, capsys):
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no picture")
+    assert run("label", bad, photograph, "--model", file, "--out", tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "pic.png: 4 steps" in told.out
+    assert str(bad) in told.err
+    assert "1 of 2 images were not labelled" in told.err
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["label", "nowhere.png", "--model", "made.safetensors", "--out", "out"], "nowhere.png"),
+        (["label", "pic.png", "--model", "nonesuch", "--out", "out"], "bundled models"),
+        (["label", "pic.png", "--model", "pic.png", "--out", "out"], "not a readable model file"),
+        (["eval", "nowhere", "--model", "made.safetensors"], "nowhere"),
+        (["train", "nowhere", "--out", "m.safetensors"], "nowhere"),
+        (["archs", "nonesuch"], "fig-9-17"),
+        (["convert", "nowhere", "--map", "255=1"], "nowhere"),
+    ],
+)
+def test_errors_are_one_line_and_a_code(arguments, told, file, photograph, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.startswith("retint: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--steps", "0"],
+        ["--steps", "x"],
+        ["--budget", "soon"],
+        ["--tile", "-4"],
+        ["--scale", "0"],
+        ["--steps", "2", "--until-settled"],
+    ],
+)
+def test_misuse_is_refused_by_the_parser(arguments, file, photograph, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("label", photograph, "--model", file, "--out", tmp_path / "out", *arguments)
+    assert stop.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_train_then_eval_then_label(discs, tmp_path, capsys):
+    out = tmp_path / "m.safetensors"
+    assert run("train", discs, "--out", out, "--epochs", 0.1, "--arch", "small-4", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["finished"]
+    assert run("train", discs, "--out", out) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    plots = tmp_path / "plots"
+    assert run("eval", discs, "--model", out, "--steps", "1,2", "--plots", plots, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert list(figures["steps"]) == ["1", "2"]
+    assert 0 <= figures["steps"]["2"]["miou"] <= 1
+    assert sorted(p.name for p in plots.iterdir()) == ["confusion.png", "steps.png"]
+    assert run("eval", discs, "--model", out) == 0
+    assert "Worst images" in capsys.readouterr().out
+    assert run("label", discs / "val" / "images", "--model", out, "--out", tmp_path / "labelled") == 0
+
+
+def test_the_data_check_lists_all_problems(discs, tmp_path, capsys):
+    for k in (0, 1):
+        (discs / "train" / "labels" / f"scene{k}.png").unlink()
+    assert run("train", discs, "--out", tmp_path / "m.safetensors") == 1
+    assert capsys.readouterr().err.count("retint: ") == 2
+
+
+def test_archs_for_programs(capsys):
+    assert run("archs", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert set(rows) == set(CATALOGUE)
+    for row in rows.values():
+        assert list(row) == ["parameters", "stride", "receptive_field", "dims", "source"]
+        assert list(row["receptive_field"]) == ["1", "2", "3"]
+        assert row["parameters"] <= 2_000_000
+    assert {row["stride"] for name, row in rows.items() if name.startswith("standard")} >= {1, 2, 4}
+    assert run("archs", "small-4") == 0
+    assert "V, readout" in capsys.readouterr().out
+
+
+def test_models_for_programs(capsys):
+    assert run("models", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert set(rows) == {"street", "membrane", "vessel"}
+    assert run("models") == 0
+
+
+def test_the_demo_labels_a_real_photograph(tmp_path, capsys):
+    assert run("demo", "--out", tmp_path / "demo", "--json") == 0
+    row = json.loads(capsys.readouterr().out)["images"][0]
+    assert 0.03 < row["fractions"]["vessel"] < 0.2
+    assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
+        "retina.overlay.png",
+        "retina.png",
+        "retina.steps.png",
+    ]
+    assert run("demo", "--out", tmp_path / "demo") == 0
+    assert "is vessel" in capsys.readouterr().out
+
+
+def test_convert(discs, capsys):
+    for label in (discs / "train" / "labels").iterdir():
+        mask = np.array(Image.open(label)) * 255
+        Image.fromarray(mask).save(label)
+    shutil.rmtree(discs / "val")
+    assert run("train", discs, "--out", discs / "m.safetensors") == 1
+    assert "--map 255=1" in capsys.readouterr().err
+    assert run("convert", discs, "--map", "255=1") == 0
+    assert set(np.unique(np.array(Image.open(next((discs / "train" / "labels").iterdir()))))) <= {0, 1}
+
+
+def test_the_installed_command_answers():
+    done = subprocess.run([sys.executable, "-m", "retint.cli.main", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "retint 0.1.0\n")

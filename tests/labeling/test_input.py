@@ -1,0 +1,136 @@
+"""What may be given to a model, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from made import make_model
+from retint.errors import RetintError
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def test_arrays_tensors_and_depths_of_one_picture_give_the_same_labels(model):
+    expected = model.label(IMAGE, 2).probabilities
+    for same in (
+        torch.from_numpy(IMAGE).movedim(-1, 0),
+        IMAGE.astype(np.uint16) * 257,
+        IMAGE.astype(np.float32) / 255,
+        np.concatenate([IMAGE, np.full((20, 30, 1), 255, np.uint8)], -1),
+    ):
+        assert np.allclose(model.label(same, 2).probabilities, expected, atol=1e-5)
+
+
+def test_grey_is_repeated_for_a_colour_model_and_colour_is_weighed_for_a_grey_one(model):
+    grey = IMAGE[..., 0]
+    assert np.array_equal(model.label(grey, 2).labels, model.label(grey[..., None].repeat(3, 2), 2).labels)
+    one = make_model(channels=1)
+    assert np.array_equal(one.label(grey[..., None].repeat(3, 2), 2).labels, one.label(grey, 2).labels)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4, 7), np.uint8), "7 channels"),
+        (np.zeros((4, 4, 3), np.float32) + 300, "between 0 and 1"),
+        (np.full((4, 4, 3), np.nan, np.float32), "pic.png"),
+        (np.zeros((0, 4, 3), np.uint8), "at least 1 x 1"),
+        (np.zeros((2, 3, 4, 4), np.uint8), r"shape \(2, 3, 4, 4\)"),
+        (np.zeros((4, 4), "U3"), "expected uint8"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(model, image, message):
+    with pytest.raises(RetintError, match=message) as caught:
+        model.label(image, where="pic.png")
+    assert "pic.png" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_integers_do_not_fit_a_model_of_floats():
+    with pytest.raises(RetintError, match="float32"):
+        make_model(dtype="float32").label(IMAGE)
+
+
+def test_starts_of_every_kind(model):
+    labels = RNG.integers(0, 3, (20, 30)).astype(np.uint8)
+    unknown = np.full((20, 30), 255, np.uint8)
+    soft = RNG.random((3, 20, 30)).astype(np.float32)
+    free = model.label(IMAGE, 1)
+    for start in (
+        labels,
+        labels.astype(np.int64),
+        labels[::2, ::2],
+        unknown,
+        soft,
+        soft[:, ::2, ::2],
+        free,
+        free.estimate,
+    ):
+        assert model.label(IMAGE, 1, start=start).labels.shape == (20, 30)
+    again = model.label(IMAGE, 2).probabilities
+    assert np.allclose(model.label(IMAGE, 1, start=free).probabilities, again, atol=1e-6)
+    assert not np.allclose(model.label(IMAGE, 1, start=labels).probabilities, free.probabilities, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (np.full((20, 30), 3, np.uint8), "label 3 found"),
+        (np.full((20, 30), -1), "label -1 found"),
+        (np.zeros((4, 20, 30), np.float32), r"\(3, rows, columns\)"),
+        (np.full((3, 20, 30), np.nan, np.float32), "finite"),
+        (np.zeros((20, 30), np.float32), "integer labels"),
+    ],
+)
+def test_starts_that_do_not_fit(model, start, message):
+    with pytest.raises(RetintError, match=message):
+        model.label(IMAGE, 1, start=start)
+
+
+def test_contradictions_are_refused(model):
+    with pytest.raises(RetintError, match="one of them"):
+        model.label(IMAGE, 3, until_settled=True)
+    with pytest.raises(RetintError, match="at least 1"):
+        model.label(IMAGE, 0)
+    with pytest.raises(RetintError, match="hints"):
+        model.label(IMAGE, hints=np.zeros((3, 3), np.uint8))
+    with pytest.raises(RetintError, match="at least 1 pixel"):
+        model.label(IMAGE, tile=0)
+    with pytest.raises(RetintError, match=r"0\.01 to 100"):
+        model.label(IMAGE, scale=0.0)
+
+
+def test_probabilities_of_a_large_image_are_kept_only_when_asked(model, monkeypatch):
+    import retint.labeling.model as module
+
+    monkeypatch.setattr(module, "_KEEP_VALUES", 10)
+    labeling = model.label(IMAGE, 2)
+    with pytest.raises(RetintError, match="keep=True"):
+        _ = labeling.probabilities
+    assert model.label(IMAGE, 2, keep=True).probabilities.shape == (3, 20, 30)
+
+
+def test_an_image_of_another_scale_is_noticed():
+    from dataclasses import replace
+
+    from retint.images.detail import detail
+    from retint.labeling import Model
+    from retint.modelfile import build
+
+    smooth = np.add.outer(np.sin(np.arange(256) / 9), np.cos(np.arange(256) / 7))[..., None].repeat(3, 2)
+    smooth = ((smooth + 2) / 4).astype(np.float32)
+    fine = RNG.random((256, 256, 3)).astype(np.float32)
+    assert detail(smooth) < 0.5 < detail(fine)
+    card = replace(make_model().card, detail=(detail(fine), 0.02), image_size=(256, 256))
+    model = Model(build(card), card, name="made")
+    assert model.scale_warning(fine) is None
+    warning = model.scale_warning(smooth, "pic.png")
+    assert "coarser" in warning
+    assert "--scale 0.5" in warning
+
+
+def test_bfloat16_is_close_to_float32(model):
+    exact, rough = (model.label(IMAGE, 3, precision=p).probabilities for p in ("float32", "bfloat16"))
+    assert np.abs(exact - rough).max() < 0.1
+    assert not np.array_equal(exact, rough)

@@ -1,0 +1,95 @@
+"""A model is data: what a file holds, and what is refused."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import retint
+from made import make_model
+from retint.errors import RetintError
+from retint.modelfile import FORMAT, Card, build, find_model, load_model, save_model
+from retint.network import CATALOGUE
+
+
+@pytest.mark.parametrize("arch", sorted(CATALOGUE))
+def test_a_model_comes_back_as_it_was(arch, tmp_path):
+    """Kernels in half precision, the rest whole; so a second round trip changes nothing at all."""
+    card = make_model(arch, channels=2, classes=5).card
+    torch.manual_seed(1)
+    network = build(card).eval()
+    save_model(tmp_path / "a.safetensors", network, card)
+    once, its_card = load_model(tmp_path / "a.safetensors")
+    assert its_card == card
+    for name, value in once.state_dict().items():
+        original = network.state_dict()[name]
+        assert torch.equal(value, original.half().float() if original.dim() > 1 else original)
+    save_model(tmp_path / "b.safetensors", once, its_card)
+    twice, _ = load_model(tmp_path / "b.safetensors")
+    image = torch.randn(1, 2, 24, 24)
+    assert torch.equal(once(image, 2), twice(image, 2))
+    assert (tmp_path / "a.safetensors").stat().st_size < 4e6
+
+
+def test_bad_files_are_refused_in_one_line(tmp_path):
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello")
+    other = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(2)}, other)
+    card = make_model().card
+    torn = tmp_path / "torn.safetensors"
+    save_model(torn, build(card), card)
+    torn.write_bytes(torn.read_bytes()[:-100])
+    unfit = tmp_path / "unfit.safetensors"
+    save_file({"x": torch.zeros(2)}, unfit, metadata={"format": FORMAT, "card": card.to_json()})
+    alien = tmp_path / "alien.safetensors"
+    changed = {**json.loads(card.to_json()), "flavour": "sweet"}
+    save_file({"x": torch.zeros(2)}, alien, metadata={"format": FORMAT, "card": json.dumps(changed)})
+    for path, what in (
+        (text, "not a readable"),
+        (other, "not a Retint model"),
+        (torn, "not a readable"),
+        (unfit, "do not fit"),
+        (alien, "do not fit"),
+    ):
+        with pytest.raises(RetintError, match=what) as caught:
+            retint.load(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_nothing_lists_what_there_is():
+    with pytest.raises(RetintError, match="bundled models are"):
+        find_model("nonesuch")
+
+
+@pytest.mark.parametrize("name", ["membrane", "street", "vessel"])
+def test_the_bundled_models(name):
+    path = find_model(name)
+    assert path.stat().st_size <= 4_000_000
+    with safe_open(path, framework="pt") as file:
+        card = Card.from_json(file.metadata()["card"])
+    model = retint.load(name)
+    assert model.card == card
+    assert card.scores["steps"]["8"]["miou"] > 0.5
+    assert card.trained_on["images"] > 0
+    image = np.random.default_rng(0).integers(0, 256, (60, 90, card.channels), dtype=np.uint8)
+    labeling = model.label(image)
+    assert labeling.steps == 8
+    assert labeling.probabilities.shape == (len(card.classes), 60, 90)
+
+
+def test_importing_the_package_stays_lean():
+    """`import retint` loads no torch; labelling loads no training, plotting or partition code."""
+    import subprocess
+    import sys
+
+    code = "import sys, retint; assert 'torch' not in sys.modules; retint.load; import retint.labeling.files; print(sorted(m for m in ('lightning', 'matplotlib', 'skimage', 'torchmetrics', 'scipy', 'tifffile') if m in sys.modules))"
+    began = time.monotonic()
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert out.strip() == "[]"
+    assert time.monotonic() - began < 60
