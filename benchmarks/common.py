@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from retint.data import hold_out, open_dataset
-from retint.images.convert import to_unit
+from retint.images import read_labels, to_unit, write_labels
 
 RESULTS = Path(__file__).parent / "results"
 SEQUENCES = ("0001TP", "0006R0", "0016E5")
@@ -53,7 +53,11 @@ def write(name: str, figures: dict[str, Any]) -> None:
 
 
 def retina_parts(data: Path, folder: Path) -> Path:
-    """The retina set with 4 of its 20 images as `val`: the ones that training holds out by itself."""
+    """The retina set with 4 of its 20 images as `val`: the ones that training holds out by itself.
+
+    Outside the camera's field of view there is no vessel. In the part that is learned from, those pixels are background
+    (else a network is free to see vessels along the rim); in `val` they stay ignored, as the literature measures.
+    """
     source = open_dataset(data / "retina")
     learn, held = hold_out(source.splits["train"].pairs)
     for part, pairs in (("train", learn), ("val", held)):
@@ -61,7 +65,12 @@ def retina_parts(data: Path, folder: Path) -> Path:
             (folder / part / kind).mkdir(parents=True, exist_ok=True)
         for pair in pairs:
             shutil.copy(pair.image, folder / part / "images")
-            shutil.copy(pair.labels, folder / part / "labels")
+            if part == "val":
+                shutil.copy(pair.labels, folder / part / "labels")
+                continue
+            labels = read_labels(pair.labels)
+            target = folder / part / "labels" / f"{pair.stem}.png"
+            write_labels(target, np.where(labels == 255, 0, labels), [(0, 0, 0), (255, 255, 255)])
     shutil.copy(data / "retina" / "classes.json", folder)
     return folder
 

@@ -14,7 +14,7 @@ from common import forest, forest_probabilities, parser, write
 from retint.data import open_dataset
 from retint.labeling.evaluate import evaluate
 from retint.learning import Settings, train
-from retint.learning.train import _parts
+from retint.learning.train import parts
 from retint.scoring import Confusion
 
 
@@ -26,13 +26,13 @@ def main() -> None:
     )
     given = options.parse_args()
     data = open_dataset(given.data / "camvid")
-    five = _parts(data, (), 5)[0]
+    five = parts(data, (), 5)[0]
     table = {"images": [pair.stem for pair in five], "minutes": given.minutes}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "five.safetensors"
         train(given.data / "camvid", out, Settings(minutes=given.minutes), limit=5)
         model = retint.load(out)
-        table["arch"] = model.card.architecture.name
+        table["arch"] = model.card.architecture["name"]
         figures = evaluate(model, given.data / "camvid", "val", (1, 2, 4, 8)).to_dict()["steps"]
         table["retint, all of val"] = {s: f["miou"] for s, f in figures.items()}
         write("five-images", table)

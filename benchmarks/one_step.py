@@ -1,6 +1,6 @@
 """What refinement is worth: the same network, schedule and seed, trained and run with one step only.
 
-python benchmarks/one_step.py --data DIR [--minutes 2.5] [--arch small-8] [--seeds 0,1,2]
+python benchmarks/one_step.py --data DIR [--epochs 2] [--arch small-8] [--seeds 0,1,2]
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ def main() -> None:
     options.add_argument("--epochs", type=float, help="of each run; both see the same views")
     options.add_argument("--arch", default="small-8")
     options.add_argument("--seeds", default="0,1,2")
+    options.add_argument("--crop", type=int, default=160)
+    options.add_argument("--batch", type=int, default=8)
     options.add_argument("--set", default="camvid")
     options.add_argument("--name", default="one-step")
     given = options.parse_args()
@@ -31,19 +33,25 @@ def main() -> None:
             row = {"seed": seed}
             for kind, window in (("refining", 2), ("one step", 0)):
                 out = Path(folder) / f"{kind}-{seed}.safetensors"
-                length = {"epochs": given.epochs} if given.epochs else {"minutes": given.minutes or 2.5}
-                train(given.data / given.set, out, Settings(arch=given.arch, seed=seed, window=window, **length))
+                length = {"minutes": given.minutes} if given.minutes else {"epochs": given.epochs or 2}
+                train(
+                    given.data / given.set,
+                    out,
+                    Settings(
+                        arch=given.arch, seed=seed, window=window, crop=(given.crop,) * 2, batch=given.batch, **length
+                    ),
+                )
                 model = retint.load(out)
                 steps = (1, 2, 4, 8) if window else (1,)
                 figures = evaluate(model, given.data / given.set, "val", steps).to_dict()["steps"]
                 row[kind] = {s: f["miou"] for s, f in figures.items()}
-                row[f"{kind} epochs"] = round(model.card.trained_on["iterations"])
+                row[f"{kind} iterations"] = round(model.card.trained_on["iterations"])
                 print(row, flush=True)
             row["gain_points"] = round(100 * (row["refining"]["8"] - row["one step"]["1"]), 3)
             rows.append(row)
             gains = [r["gain_points"] for r in rows]
             write(given.name, {
-                "set": given.set, "arch": given.arch, "minutes": given.minutes, "epochs": given.epochs, "runs": rows,
+                "set": given.set, "arch": given.arch, "minutes": given.minutes, "epochs": given.epochs, "crop": given.crop, "batch": given.batch, "runs": rows,
                 "gain_points_mean": round(float(np.mean(gains)), 3),
                 "gain_points_spread": round(float(np.std(gains, ddof=1)), 3) if len(gains) > 1 else None,
             })  # fmt: skip

@@ -44,6 +44,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--minutes", type=float, default=3)
     options.add_argument("--arch", default="small-8")
+    options.add_argument("--crop", type=int, default=160)
+    options.add_argument("--batch", type=int, default=8)
     options.add_argument("--ways", nargs="+", default=list(WAYS))
     given = options.parse_args()
     rows: dict[str, dict] = {}
@@ -53,7 +55,17 @@ def main() -> None:
             for sequence in SEQUENCES:
                 data = left_out(given.data / "camvid", sequence, Path(folder) / f"{way}-{sequence}")
                 out = Path(folder) / f"{way}-{sequence}.safetensors"
-                train(data, out, Settings(arch=given.arch, minutes=given.minutes, augmentation=WAYS[way]))
+                train(
+                    data,
+                    out,
+                    Settings(
+                        arch=given.arch,
+                        minutes=given.minutes,
+                        crop=(given.crop,) * 2,
+                        batch=given.batch,
+                        augmentation=WAYS[way],
+                    ),
+                )
                 figures = evaluate(retint.load(out), data, "val", (1, 8)).to_dict()
                 rows[way][sequence] = {
                     "images": figures["images"],
@@ -61,7 +73,16 @@ def main() -> None:
                 }
                 print(way, sequence, rows[way][sequence], flush=True)
             rows[way]["mean at 8 steps"] = float(np.mean([rows[way][s]["8"] for s in SEQUENCES]))
-            write("sequences", {"arch": given.arch, "minutes": given.minutes, "miou_on_the_sequence_left_out": rows})
+            write(
+                "sequences",
+                {
+                    "arch": given.arch,
+                    "minutes": given.minutes,
+                    "crop": given.crop,
+                    "batch": given.batch,
+                    "miou_on_the_sequence_left_out": rows,
+                },
+            )
 
 
 if __name__ == "__main__":

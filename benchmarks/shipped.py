@@ -14,7 +14,7 @@ import retint
 from common import forest, forest_probabilities, parser, retina_parts, write
 from retint.data import open_dataset
 from retint.labeling.evaluate import evaluate
-from retint.pictures.plots import plot_confusion, plot_steps
+from retint.pictures import plot_confusion, plot_steps
 from retint.scoring import Confusion, RocAuc, components, partition_scores
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)

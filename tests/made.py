@@ -8,7 +8,7 @@ from PIL import Image
 
 from retint.labeling import Model
 from retint.modelfile import Card
-from retint.network import RecurrentNetwork, architecture
+from retint.network import Architecture, RecurrentNetwork, architecture
 
 
 def scene(rng, size=(48, 64)):
@@ -36,6 +36,11 @@ def write_set(root, count, seed=0, part=None, size=(48, 64)):
     return root
 
 
+def fresh(card):
+    """The network of a card, with fresh weights."""
+    return RecurrentNetwork(Architecture.from_dict(card.architecture), card.channels, len(card.classes)).eval()
+
+
 def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", device="cpu"):
     """A model with random weights."""
     torch.manual_seed(seed)
@@ -45,7 +50,7 @@ def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", dev
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
     card = Card(
-        architecture=architecture(arch), classes=tuple(f"class{k}" for k in range(classes)),
+        architecture=architecture(arch).to_dict(), classes=tuple(f"class{k}" for k in range(classes)),
         colours=tuple((40 * k % 256, 255 - 30 * k % 256, 90) for k in range(classes)),
         channels=channels, dtype=dtype, mean=(0.4,) * channels, std=(0.25,) * channels, steps=4,
     )  # fmt: skip

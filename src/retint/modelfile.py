@@ -6,18 +6,18 @@ Kernels are stored in half precision (float16), normalisation and biases in floa
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from .errors import RetintError
-from .images.write import whole_file
-from .network import Architecture, RecurrentNetwork
+from .wholefile import whole_file
 
 FORMAT = "retint-1"
 
@@ -27,7 +27,7 @@ class Card:
     """What a model is, in plain data.
 
     Attributes:
-        architecture: the tables of U, W and V.
+        architecture: the tables of U, W and V, as `network.Architecture.to_dict` gives them.
         classes: names, in the order of their indices.
         colours: (red, green, blue) of each class, 0 to 255.
         channels: planes of the image.
@@ -42,7 +42,7 @@ class Card:
         notes: anything a person should know.
     """
 
-    architecture: Architecture
+    architecture: dict[str, Any]
     classes: tuple[str, ...]
     colours: tuple[tuple[int, int, int], ...]
     channels: int
@@ -69,34 +69,30 @@ class Card:
             ValueError, KeyError, TypeError: it is not one.
         """
         data = json.loads(text)
-        data["architecture"] = Architecture.from_dict(data["architecture"])
         for name in ("classes", "mean", "std", "detail", "image_size"):
             data[name] = None if data[name] is None else tuple(data[name])
         data["colours"] = tuple(tuple(colour) for colour in data["colours"])
         return cls(**data)
 
 
-def build(card: Card) -> RecurrentNetwork:
-    """The network that a card describes, with fresh weights."""
-    return RecurrentNetwork(card.architecture, card.channels, len(card.classes))
+def save_model(path: str | Path, tensors: Mapping[str, Tensor], card: Card) -> None:
+    """Write a model file; it appears whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: the weights by name; those of more than one dimension are stored in half precision.
+        card: what they are.
+    """
+    stored = {name: (t.half() if t.dim() > 1 else t).detach().cpu().contiguous() for name, t in tensors.items()}
+    with whole_file(path) as temporary:
+        temporary.write_bytes(save(stored, metadata={"format": FORMAT, "card": card.to_json()}))
 
 
-def save_model(path: str | Path, network: RecurrentNetwork, card: Card) -> None:
-    """Write a model file; it appears whole or not at all."""
-    tensors = {
-        name: (value.half() if value.dim() > 1 else value).detach().cpu().contiguous()
-        for name, value in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    with whole_file(Path(path)) as temporary:
-        temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "card": card.to_json()}))
-
-
-def load_model(path: str | Path) -> tuple[RecurrentNetwork, Card]:
-    """Network (float32, evaluation mode) and card of a model file.
+def load_model(path: str | Path) -> tuple[dict[str, Tensor], Card]:
+    """The weights (float32) and the card of a model file.
 
     Raises:
-        RetintError: no such file, not a model file, or one whose weights do not fit its card.
+        RetintError: no such file, not a model file, or one of another version.
     """
     path = Path(path)
     if not path.is_file():
@@ -104,24 +100,17 @@ def load_model(path: str | Path) -> tuple[RecurrentNetwork, Card]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise RetintError(
-                    f"{path}: not a Retint model: its metadata says format {metadata.get('format')!r}, expected {FORMAT!r}"
-                )
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise RetintError(f"{path}: not a readable model file, expected safetensors ({error})") from None
+    if metadata.get("format") != FORMAT:
+        found = metadata.get("format")
+        raise RetintError(f"{path}: not a Retint model: its metadata says format {found!r}, expected {FORMAT!r}")
     try:
-        card = Card.from_json(metadata["card"])
-        with torch.device("meta"):
-            network = build(card)
-        state = network.state_dict()
-        counters = {name: torch.tensor(0) for name in state if name.endswith("num_batches_tracked")}
-        network.load_state_dict({**counters, **tensors}, assign=True)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        return tensors, Card.from_json(metadata["card"])
+    except (KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
-    return network.eval(), card
+        raise RetintError(f"{path}: its card does not fit this version of Retint ({reason})") from None
 
 
 def bundled_models() -> dict[str, Path]:

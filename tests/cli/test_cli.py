@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made import make_model
+from made import fresh, make_model
 from retint.cli.main import main
-from retint.modelfile import build, save_model
-from retint.network import CATALOGUE
+from retint.modelfile import save_model
+from retint.network import CATALOGUE, weights
 
 
 @pytest.fixture
 def file(tmp_path):
     """A model file with random weights."""
     card = make_model().card
-    save_model(tmp_path / "made.safetensors", build(card), card)
+    save_model(tmp_path / "made.safetensors", weights(fresh(card)), card)
     return tmp_path / "made.safetensors"
 
 

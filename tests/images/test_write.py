@@ -6,7 +6,8 @@ import tifffile
 from PIL import Image
 
 from retint.errors import RetintError
-from retint.images import read_image, read_labels, whole_file, write_image, write_labels, write_probabilities
+from retint.images import read_image, read_labels, write_image, write_labels, write_probabilities
+from retint.wholefile import whole_file
 
 RNG = np.random.default_rng(0)
 PALETTE = [(1, 2, 3), (40, 50, 60), (200, 100, 0)]

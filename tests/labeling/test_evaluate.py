@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made import make_model, write_set
+from made import fresh, make_model, write_set
 from retint.errors import RetintError
 from retint.labeling import Model
 from retint.labeling.evaluate import evaluate
@@ -17,10 +17,8 @@ def two(tmp_path):
     """A model of two classes that matches the scenes' classes."""
     from dataclasses import replace
 
-    from retint.modelfile import build
-
     card = replace(make_model(classes=2).card, classes=("ground", "disc"))
-    return Model(build(card), card, device="cpu", name="two")
+    return Model(fresh(card), card, device="cpu", name="two")
 
 
 def test_figures_are_those_of_the_labels(two, discs):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from made import make_model
+from made import fresh, make_model
 from retint.errors import RetintError
 
 RNG = np.random.default_rng(0)
@@ -116,14 +116,13 @@ def test_an_image_of_another_scale_is_noticed():
 
     from retint.images.detail import detail
     from retint.labeling import Model
-    from retint.modelfile import build
 
     smooth = np.add.outer(np.sin(np.arange(256) / 9), np.cos(np.arange(256) / 7))[..., None].repeat(3, 2)
     smooth = ((smooth + 2) / 4).astype(np.float32)
     fine = RNG.random((256, 256, 3)).astype(np.float32)
     assert detail(smooth) < 0.5 < detail(fine)
     card = replace(make_model().card, detail=(detail(fine), 0.02), image_size=(256, 256))
-    model = Model(build(card), card, name="made")
+    model = Model(fresh(card), card, name="made")
     assert model.scale_warning(fine) is None
     warning = model.scale_warning(smooth, "pic.png")
     assert "coarser" in warning

@@ -31,10 +31,10 @@ def run_models(options: argparse.Namespace) -> int:
 
     rows: dict[str, dict[str, Any]] = {}
     for name, path in bundled_models().items():
-        network, card = load_model(path)
+        tensors, card = load_model(path)
         rows[name] = {
-            "file": str(path), "architecture": card.architecture.name, "classes": list(card.classes), "channels": card.channels,
-            "parameters": sum(p.numel() for p in network.parameters()), "image_size": card.image_size,
+            "file": str(path), "architecture": card.architecture["name"], "classes": list(card.classes), "channels": card.channels,
+            "parameters": sum(t.numel() for name, t in tensors.items() if "running_" not in name), "image_size": card.image_size,
             "object_size": card.object_size, "trained_on": card.trained_on, "scores": card.scores, "notes": card.notes,
         }  # fmt: skip
     if options.json:

@@ -24,8 +24,7 @@ def add_to(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Convert."""
-    from ..data.colours import read_palette
-    from ..data.convert import convert_palette, convert_values, parse_mapping
+    from ..data import convert_palette, convert_values, parse_mapping, read_palette
 
     if options.map:
         files = convert_values(options.dataset, parse_mapping(options.map))

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..labeling import load
     from ..labeling.evaluate import evaluate
-    from ..pictures.plots import plot_confusion, plot_steps
+    from ..pictures import plot_confusion, plot_steps
 
     model = load(options.model, options.device, options.precision)
     with tqdm(unit="image", disable=None, leave=False) as bar:

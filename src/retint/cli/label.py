@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     """Label; 0 if every image was labelled."""
     from tqdm import tqdm
 
-    from ..images.find import find_images
+    from ..images import find_images
     from ..labeling import load
     from ..labeling.files import Wish, label_files
 

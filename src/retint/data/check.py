@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import DataProblems, RetintError
-from retint.images.read import ColouredMask, read_image, read_labels
+from retint.images import ColouredMask, read_image, read_labels
 
 from . import messages
 from .colours import find_colours, propose_palette, written_palette

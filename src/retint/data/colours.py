@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
-from retint.images.read import ColouredMask, read_image, read_labels
+from retint.images import ColouredMask, read_image, read_labels
 
 from .folder import IGNORE, Colour
 

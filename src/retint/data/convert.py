@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import DataProblems, RetintError
-from retint.images.read import ColouredMask, read_labels
-from retint.images.write import write_labels
+from retint.images import ColouredMask, read_labels, write_labels
 
 from .colours import code_of, coded, colour_of, hex_of
 from .folder import IGNORE, Colour, label_files, split_folders
@@ -138,7 +137,7 @@ def _convert(root: Path, transform: Callable[[Path], tuple[NDArray[Any], bool]],
 
 
 def _write(folders: Sequence[Path], transform: Callable[[Path], tuple[NDArray[Any], bool]]) -> tuple[list[Path], bool]:
-    from retint.pictures.palette import default_palette
+    from retint.pictures import default_palette
 
     written: dict[Path, Path] = {}
     problems: list[str] = []

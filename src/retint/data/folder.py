@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
-from retint.images.find import IMAGE_SUFFIXES
-from retint.images.read import read_image, read_labels
+from retint.images import IMAGE_SUFFIXES, read_image, read_labels
 
 from .messages import other_size
 

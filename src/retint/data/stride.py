@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retint.images.read import read_labels
+from retint.images import read_labels
 from retint.scoring import Confusion
 
 from .folder import IGNORE, Pair

@@ -1,12 +1,9 @@
-"""Writing files that appear whole or not at all."""
+"""Writing labels, pictures and probabilities; each file appears whole or not at all."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,43 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retint.errors import RetintError
+from retint.wholefile import whole_file
 
 Colour = tuple[int, int, int]
-
-
-@contextmanager
-def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
-    """Write a file that appears whole or not at all.
-
-    Yields another name in the same folder, hidden and with the same suffix, to write to. On success that file takes
-    the place of `path`; on an error or an interrupt it is removed, and an earlier `path` stays as it was.
-
-    Args:
-        path: the file to write; folders above it are created.
-
-    Raises:
-        RetintError: `path` is no place for a file, or the system refused (rights, a full disk).
-
-    >>> with whole_file("/tmp/retint-doctest/note.txt") as part:
-    ...     _ = part.write_text("done")
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        found = "a folder" if path.is_dir() else "a device"
-        raise RetintError(f"{path}: found {found}; expected a place for a file: choose another name")
-    part = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
-        raise RetintError(
-            f"{path}: found that it cannot be written ({reason}); expected a writable folder with room: choose another"
-        ) from error
-    finally:
-        with suppress(OSError):  # it may never have been there
-            part.unlink()
 
 
 def write_labels(path: str | PathLike[str], labels: NDArray[Any], palette: Sequence[Colour]) -> None:

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.folder import open_dataset
+from ..data import open_dataset
 from ..errors import RetintError
-from ..images.read import read_image, read_labels
+from ..images import read_image, read_labels
 from ..network.hardware import Precision
-from ..scoring.auc import RocAuc
-from ..scoring.confusion import Confusion
+from ..scoring import Confusion, RocAuc
 from .model import Model
 
 _IGNORE = 255

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import RetintError
-from ..images.read import read_image, read_labels
-from ..images.write import write_image, write_labels, write_probabilities
+from ..images import read_image, read_labels, write_image, write_labels, write_probabilities
 from ..network.hardware import Precision
-from ..pictures.overlay import overlay
-from ..pictures.strip import strip
+from ..pictures import overlay, strip
 from .labels import Labeling
 from .model import Model
 

@@ -81,12 +81,18 @@ def score_bands(
     Linear between the centres of the label cells, as `network.grid` does it, for any scale.
     """
     scores = torch.from_numpy(np.ascontiguousarray(estimate)).clamp(min=SMALLEST).log()
-    left, right, across = _between(np.arange(size[1]), scores.shape[2], stride / scale)
+    down_pitch, across_pitch = (stride * n / m for n, m in zip(size, scaled_size(size, scale), strict=True))
+    left, right, across = _between(np.arange(size[1]), scores.shape[2], across_pitch)
     for first in range(0, size[0], band):
         rows = slice(first, min(first + band, size[0]))
-        above, below, down = _between(np.arange(rows.start, rows.stop), scores.shape[1], stride / scale)
+        above, below, down = _between(np.arange(rows.start, rows.stop), scores.shape[1], down_pitch)
         lines = torch.lerp(scores[:, above], scores[:, below], down[:, None])
         yield rows, torch.lerp(lines[:, :, left], lines[:, :, right], across)
+
+
+def scaled_size(size: tuple[int, ...], scale: float) -> tuple[int, ...]:
+    """Rows and columns of an image at another scale."""
+    return tuple(max(1, round(n * scale)) for n in size)
 
 
 def _between(pixels: NDArray[np.int64], cells: int, pitch: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import RetintError
-from ..images.detail import detail
+from ..images import detail
 from ..modelfile import Card, find_model, load_model
-from ..network import RecurrentNetwork
+from ..network import RecurrentNetwork, restored
 from ..network.hardware import Precision, channels_last, compute_dtype
-from .labels import Labeling, score_bands
+from .labels import Labeling, scaled_size, score_bands
 from .refinement import SWEEP, Refinement
 from .source import Source
 from .starts import UNKNOWN, shares, start_estimate
@@ -176,9 +176,8 @@ class Model:
             raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
         size = source.size
         pixels = source.whole_unit()
-        target = [max(1, round(n * scale)) for n in size]
         x = torch.from_numpy(pixels).movedim(-1, 0)[None]
-        x = F.interpolate(x, size=target, mode="bilinear", align_corners=False, antialias=scale < 1)
+        x = F.interpolate(x, size=scaled_size(size, scale), mode="bilinear", align_corners=False, antialias=scale < 1)
         return Source.of_unit(x[0].movedim(0, -1).numpy(), self.card, where), size
 
     def _refinement(
@@ -310,5 +309,10 @@ def load(name: str | Path, device: str = "auto", precision: Precision = "auto") 
         RetintError: there is none, or the file is no model.
     """
     path = find_model(name)
-    network, card = load_model(path)
+    tensors, card = load_model(path)
+    try:
+        network = restored(card.architecture, card.channels, len(card.classes), tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
     return Model(network, card, device, precision, name=path.stem)

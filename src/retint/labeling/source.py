@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
-from ..images.convert import fit_channels, to_unit
+from ..images import fit_channels, to_unit
 from ..modelfile import Card
 
 Box = tuple[slice, slice]

@@ -14,9 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.folder import Pair
-from ..images.convert import fit_channels, to_unit
-from ..images.read import read_image, read_labels
+from ..data import Pair
+from ..images import fit_channels, read_image, read_labels, to_unit
 from .augment import Augmentation, view
 
 _MEMORY = 4 << 30

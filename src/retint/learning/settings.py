@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..data.folder import Pair
-from ..data.stride import choose_stride
+from ..data import Pair, choose_stride
 from .augment import Augmentation
 from .survey import Survey
 

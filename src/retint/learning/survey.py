@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.detail import detail
+from ..images import detail
 from .examples import Examples
 
 _LOOKED_AT = 200

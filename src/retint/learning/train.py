@@ -17,18 +17,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..data.check import check_dataset
-from ..data.folder import Dataset, Pair, open_dataset
-from ..data.split import hold_out
-from ..data.weights import class_weights
+from ..data import Dataset, Pair, check_dataset, class_weights, hold_out, open_dataset
 from ..errors import RetintError
-from ..images.write import whole_file
-from ..modelfile import Card, build, save_model
-from ..network import architecture
+from ..modelfile import Card, save_model
+from ..network import RecurrentNetwork, architecture, weights
 from ..network.geometry import Geometry
 from ..network.hardware import Precision, channels_last, compute_dtype
-from ..pictures.palette import default_palette
-from ..pictures.plots import plot_log
+from ..pictures import default_palette, plot_log
+from ..wholefile import whole_file
 from .average import Average
 from .examples import Batches, Examples, chance
 from .objective import Objective
@@ -117,7 +113,7 @@ def train(
     checked.raise_if_bad()
     for line in checked.warnings:
         say(f"note: {line}")
-    learn, held = _parts(data, exclude, limit)
+    learn, held = parts(data, exclude, limit)
     saved = _load_checkpoint(out, data, learn) if resume else None
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     run = Run(data, learn, held, checked.channels, checked.dtype, out, settings, device, devices, precision, say)
@@ -150,9 +146,9 @@ class Run:
         self.card = _card(data, arch.name, channels, dtype, seen, self.settings, len(learn), len(held))
         self.fabric, self.device = _fabric(device, devices, precision)
         torch.manual_seed(settings.seed)
-        network = channels_last(build(self.card))
-        weights = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
-        objective: nn.Module = Objective(network, weights, settings.window, settings.wander, settings.spoilt)
+        network = channels_last(RecurrentNetwork(arch, channels, classes))
+        rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
+        objective: nn.Module = Objective(network, rare, settings.window, settings.wander, settings.spoilt)
         self.network = network
         optimizer = torch.optim.AdamW(_groups(network, settings.decay), lr=settings.rate)
         self.objective, self.optimizer = self.fabric.setup(objective, optimizer)
@@ -296,7 +292,7 @@ class Run:
             "seconds": round(self.progress.elapsed),
         }
         card = replace(self.card, trained_on={**self.card.trained_on, **seen})
-        save_model(self.out, self.average.network, card)
+        save_model(self.out, weights(self.average.network), card)
         if self.progress.rows:
             plot_log(log_paths(self.out)[1], self.progress.rows)
 
@@ -353,7 +349,7 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _parts(data: Dataset, exclude: Sequence[str], limit: int | None) -> tuple[list[Pair], list[Pair]]:
+def parts(data: Dataset, exclude: Sequence[str], limit: int | None) -> tuple[list[Pair], list[Pair]]:
     """The images to learn from and those to validate on."""
     pairs = data.splits["train" if "train" in data.splits else next(iter(data.splits))].pairs
     rest, held = (pairs, data.splits["val"].pairs) if "val" in data.splits else hold_out(pairs)
@@ -370,7 +366,7 @@ def _card(
 ) -> Card:
     colours = data.colours or default_palette(len(data.classes))
     return Card(
-        architecture=architecture(arch), classes=data.classes, colours=tuple(colours),
+        architecture=architecture(arch).to_dict(), classes=data.classes, colours=tuple(colours),
         channels=channels, dtype=dtype, mean=seen.mean, std=seen.std, steps=8 if settings.window else 1, detail=seen.detail,
         image_size=seen.size, object_size=dict(zip(data.classes, seen.object_size, strict=True)),
         trained_on={"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()},

@@ -8,7 +8,7 @@ import torch
 
 from ..network import RecurrentNetwork
 from ..network.grid import log_probabilities_at_pixels
-from ..scoring.confusion import Confusion
+from ..scoring import Confusion
 from .examples import Examples
 
 

@@ -4,5 +4,6 @@ from .catalogue import CATALOGUE, Architecture, architecture
 from .geometry import Geometry
 from .layers import Layer
 from .recurrence import RecurrentNetwork
+from .weights import restored, weights
 
-__all__ = ["CATALOGUE", "Architecture", "Geometry", "Layer", "RecurrentNetwork", "architecture"]
+__all__ = ["CATALOGUE", "Architecture", "Geometry", "Layer", "RecurrentNetwork", "architecture", "restored", "weights"]

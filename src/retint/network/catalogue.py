@@ -7,6 +7,7 @@ readout   V, layers from the hidden layer to one plane for each class
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -29,7 +30,8 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a model's card."""
-        return asdict(self)
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Architecture:
@@ -38,13 +40,13 @@ class Architecture:
         Raises:
             KeyError, TypeError: the card's table has other fields than this version knows.
         """
-        tables: dict[str, Any] = {}
-        for part in ("context", "feedback", "readout"):
-            rows: list[dict[str, Any]] = data[part]
-            tables[part] = tuple(
-                Layer(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in rows
-            )
+        tables = {part: tuple(map(_layer, data[part])) for part in ("context", "feedback", "readout")}
         return cls(**{**data, **tables})
+
+
+def _layer(row: dict[str, Any]) -> Layer:
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return Layer(**fields)
 
 
 def _stem(stride: int, width: int) -> tuple[Layer, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retint.images.write import whole_file
+from ..wholefile import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
