@@ -67,8 +67,10 @@ def start_estimate(start: Any, classes: int, size: tuple[int, int], stride: int,
             f"{what}: {array.dtype} of shape {array.shape}; expected integer labels (rows, columns) or float probabilities "
             f"({classes}, rows, columns)"
         )
-    if not np.isfinite(array).all() or array.min() < -1e-6:
-        raise RetintError(f"{what}: probabilities must be finite and not negative; found {np.nanmin(array):g}")
+    if not np.isfinite(array).all():
+        raise RetintError(f"{what}: probabilities must be finite; found NaN or infinity")
+    if array.size == 0 or array.min() < -1e-6:
+        raise RetintError(f"{what}: probabilities must not be negative or empty; found shape {array.shape}")
     y = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))[None].clamp(min=0)
     if y.shape[2:] != cells:
         if y.shape[2:] != size:
