@@ -136,8 +136,8 @@ class Refinement:
         with torch.inference_mode():
             context = self._context
             if context is None:
-                pixels = tuple(slice(a * self.stride, b * self.stride) for a, b in tile.outer)
-                context = self.network.context(self.source.region(pixels).to(self._device, self._dtype))  # type: ignore[arg-type]
+                rows, columns = (slice(a * self.stride, b * self.stride) for a, b in tile.outer)
+                context = self.network.context(self.source.region((rows, columns)).to(self._device, self._dtype))
                 if self.whole:
                     self._context = context
             estimate = self._before(tile)

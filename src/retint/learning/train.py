@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import ctypes
 import math
 import signal
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,11 +20,13 @@ from ..errors import RetintError
 from ..modelfile import Card, save_model
 from ..network import RecurrentNetwork, architecture, weights
 from ..network.geometry import Geometry
-from ..network.hardware import Precision, channels_last, compute_dtype
+from ..network.hardware import Precision, channels_last
 from ..pictures import default_palette, plot_log
 from ..wholefile import whole_file
 from .average import Average
+from .checkpoint import fingerprint, load_checkpoint
 from .examples import Batches, Examples, chance
+from .machine import keep_memory, open_fabric
 from .objective import Objective
 from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
 from .survey import Survey, survey
@@ -114,7 +114,7 @@ def train(
     for line in checked.warnings:
         say(f"note: {line}")
     learn, held = parts(data, exclude, limit)
-    saved = _load_checkpoint(out, data, learn) if resume else None
+    saved = load_checkpoint(out, data, learn) if resume else None
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     run = Run(data, learn, held, checked.channels, checked.dtype, out, settings, device, devices, precision, say)
     if saved:
@@ -144,7 +144,7 @@ class Run:
             settings = replace(settings, epochs=_DEFAULT_EPOCHS)
         self.settings = replace(settings, arch=arch.name, crop=crop)
         self.card = _card(data, arch.name, channels, dtype, seen, self.settings, len(learn), len(held))
-        self.fabric, self.device = _fabric(device, devices, precision)
+        self.fabric, self.device = open_fabric(device, devices, precision)
         torch.manual_seed(settings.seed)
         network = channels_last(RecurrentNetwork(arch, channels, classes))
         rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
@@ -301,7 +301,7 @@ class Run:
             return
         state = {
             "settings": self.settings.to_dict(),
-            "data": _fingerprint(self.data, self.learn.pairs),
+            "data": fingerprint(self.data, self.learn.pairs),
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -323,16 +323,6 @@ class Run:
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
-
-
-def keep_memory() -> None:
-    """Ask the C library not to hand freed memory back: each iteration needs it again, and fetching it costs a third."""
-    try:
-        library = ctypes.CDLL("libc.so.6")
-        library.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-        library.mallopt(-4, 0)  # M_MMAP_MAX
-    except (OSError, AttributeError):  # another C library
-        pass
 
 
 def _schedule(share: float) -> float:
@@ -371,44 +361,3 @@ def _card(
         image_size=seen.size, object_size=dict(zip(data.classes, seen.object_size, strict=True)),
         trained_on={"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()},
     )  # fmt: skip
-
-
-def _fingerprint(data: Dataset, pairs: Sequence[Pair]) -> dict[str, Any]:
-    return {"classes": list(data.classes), "images": [pair.stem for pair in pairs]}
-
-
-def _load_checkpoint(out: Path, data: Dataset, pairs: Sequence[Pair]) -> dict[str, Any]:
-    path = checkpoint_path(out)
-    if not path.is_file():
-        raise RetintError(f"--resume: {path} does not exist: nothing to continue; leave --resume out to begin")
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        same = state["data"] == _fingerprint(data, pairs)
-    except Exception as error:
-        raise RetintError(
-            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); leave --resume out to begin anew"
-        ) from None
-    if not same:
-        raise RetintError(
-            f"{path}: made from other images or classes than {data.root} holds now; leave --resume out to begin anew"
-        )
-    return state
-
-
-def _fabric(device: str, devices: int, precision: Precision) -> tuple[Any, torch.device]:
-    """Lightning's Fabric, set up quietly."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from lightning.fabric import Fabric
-
-    accelerator = {"auto": "cuda" if torch.cuda.is_available() else "cpu"}.get(device, device)
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise RetintError("--device cuda: no CUDA device here; use --device cpu")
-    dtype = compute_dtype(precision, torch.device(accelerator))
-    fabric = Fabric(
-        accelerator=accelerator, devices=devices, strategy="ddp" if devices > 1 else "auto",
-        precision="bf16-mixed" if dtype is torch.bfloat16 else "32-true",
-    )  # fmt: skip
-    if devices > 1:
-        fabric.launch()
-    return fabric, fabric.device

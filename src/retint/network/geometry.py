@@ -97,8 +97,8 @@ class Geometry:
         One cell more than the receptive field asks, for the interpolation from label cells to pixels.
         """
         seen = self.span(steps)
-        before, after = -seen.low, seen.high - (self.stride - 1)
-        return tuple(-(-max(n, 0) // self.stride) * self.stride + self.stride for n in (before, after))  # type: ignore[return-value]
+        before, after = (max(-(-n // self.stride), 0) for n in (-seen.low, seen.high - (self.stride - 1)))
+        return (before + 1) * self.stride, (after + 1) * self.stride
 
     def start_halo(self, steps: int) -> tuple[int, int]:
         """Label cells of the start that a tile needs before and after itself for `steps` steps."""

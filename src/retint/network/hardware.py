@@ -24,6 +24,7 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 def channels_last(network: Network) -> Network:
     """The network with its kernels laid out channels last, as convolutions are fastest on processors and GPUs alike."""
+    # torch's types lack this overload of `to`
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 

@@ -18,7 +18,7 @@ def components(interior: NDArray[np.bool_]) -> NDArray[np.int64]:
     """
     from skimage.measure import label
 
-    numbers = label(np.asarray(interior, bool), connectivity=1)  # type: ignore[no-untyped-call]
+    numbers = label(np.asarray(interior, bool), connectivity=1)
     return np.asarray(numbers, np.int64)
 
 
@@ -49,8 +49,8 @@ def partition_scores(truth: NDArray[np.integer], prediction: NDArray[np.integer]
     if truth.shape != prediction.shape:
         raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}; they must be equal")
     if truth.any():
-        error = adapted_rand_error(truth, prediction, ignore_labels=(0,))[0]  # type: ignore[no-untyped-call]
-        split, merge = variation_of_information(truth, prediction, ignore_labels=(0,))  # type: ignore[no-untyped-call]
+        error = adapted_rand_error(truth, prediction, ignore_labels=(0,))[0]
+        split, merge = variation_of_information(truth, prediction, ignore_labels=(0,))
     else:
         error = split = merge = np.nan
     return {
