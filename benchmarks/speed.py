@@ -32,8 +32,8 @@ def step_cost(name: str, side: int = 1000) -> dict[str, float]:
     model = retint.load(name)
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (side, side, model.card.channels), dtype=np.uint8)
-    source, network = Source(image, model.card), model._network(None)
-    x = source.region((slice(0, side), slice(0, side)))
+    source, network = Source(image, model.card, model.dims), model._network(None)
+    x = source.region(((0, side), (0, side)))
     with torch.inference_mode():
         context = network.context(x)
         estimate = network.step(context, None)

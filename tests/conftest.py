@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import os
+
 import hypothesis
 import pytest
 import torch
@@ -8,7 +10,8 @@ from made import make_model, write_set
 
 hypothesis.settings.register_profile("retint", deadline=None, max_examples=12, derandomize=True)
 hypothesis.settings.load_profile("retint")
-torch.set_num_threads(2)
+if "OMP_NUM_THREADS" not in os.environ:
+    torch.set_num_threads(2)
 
 
 @pytest.fixture

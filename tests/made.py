@@ -8,7 +8,7 @@ from PIL import Image
 
 from retint.labeling import Model
 from retint.modelfile import Card
-from retint.network import Architecture, RecurrentNetwork, architecture
+from retint.network import Architecture, architecture, build
 
 
 def scene(rng, size=(48, 64)):
@@ -38,15 +38,15 @@ def write_set(root, count, seed=0, part=None, size=(48, 64)):
 
 def fresh(card):
     """The network of a card, with fresh weights."""
-    return RecurrentNetwork(Architecture.from_dict(card.architecture), card.channels, len(card.classes)).eval()
+    return build(Architecture.from_dict(card.architecture), card.channels, len(card.classes), "same").eval()
 
 
 def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", device="cpu"):
     """A model with random weights."""
     torch.manual_seed(seed)
-    network = RecurrentNetwork(architecture(arch), channels, classes).eval()
+    network = build(architecture(arch), channels, classes, "same").eval()
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
     card = Card(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,10 +30,20 @@ def test_a_model_comes_back_as_it_was(arch, tmp_path):
         assert torch.equal(once[name], value.half().float() if value.dim() > 1 else value)
     save_model(tmp_path / "b.safetensors", once, its_card)
     twice, _ = load_model(tmp_path / "b.safetensors")
-    image = torch.randn(1, 2, 24, 24)
+    image = torch.randn(1, 2, *(12,) * CATALOGUE[arch].dims)
     networks = [restored(card.architecture, 2, 5, tensors) for tensors in (once, twice)]
     assert torch.equal(networks[0](image, 2), networks[1](image, 2))
     assert (tmp_path / "a.safetensors").stat().st_size < 4e6
+
+
+def test_cards_know_the_spacing_of_volumes_and_old_ones_do_not():
+    card = replace(
+        make_model("slices-2", channels=1).card, spacing=(0.5, 0.1, 0.1), unit="micrometer", image_size=(9, 40, 50)
+    )
+    assert Card.from_json(card.to_json()) == card
+    old = json.loads(make_model().card.to_json())
+    del old["spacing"], old["unit"]
+    assert Card.from_json(json.dumps(old)) == make_model().card
 
 
 def test_bad_files_are_refused_in_one_line(tmp_path):

@@ -35,11 +35,13 @@ class Card:
         mean, std: of each channel, on the unit scale (integers divided by their type's largest value).
         steps: how many steps to take when nobody says.
         detail: mean and spread, over the training images, of `images.detail`: how fine their texture is.
-        image_size: rows and columns of a typical training image.
+        image_size: rows and columns of a typical training image; of volumes, slices before them.
         object_size: for each class, the typical width of its objects in pixels.
         trained_on: data, images, pixels seen, seed, settings.
         scores: figures, as `retint eval` gives them.
         notes: anything a person should know.
+        spacing: of volumes, from voxel to voxel along slices, rows and columns in the training data, if known.
+        unit: of the spacing.
     """
 
     architecture: dict[str, Any]
@@ -51,11 +53,13 @@ class Card:
     std: tuple[float, ...]
     steps: int = 8
     detail: tuple[float, float] | None = None
-    image_size: tuple[int, int] | None = None
+    image_size: tuple[int, ...] | None = None
     object_size: dict[str, float] = field(default_factory=dict)
     trained_on: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
+    spacing: tuple[float, ...] | None = None
+    unit: str | None = None
 
     def to_json(self) -> str:
         """The card as text."""
@@ -69,8 +73,9 @@ class Card:
             ValueError, KeyError, TypeError: it is not one.
         """
         data = json.loads(text)
-        for name in ("classes", "mean", "std", "detail", "image_size"):
-            data[name] = None if data[name] is None else tuple(data[name])
+        for name in ("classes", "mean", "std", "detail", "image_size", "spacing"):
+            if data.get(name) is not None:
+                data[name] = tuple(data[name])
         data["colours"] = tuple(tuple(colour) for colour in data["colours"])
         return cls(**data)
 

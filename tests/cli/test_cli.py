@@ -177,6 +177,22 @@ def test_convert(discs, capsys):
     assert set(np.unique(np.array(Image.open(next((discs / "train" / "labels").iterdir()))))) <= {0, 1}
 
 
+def test_convert_imports_stanford_background(tmp_path, capsys):
+    for kind in ("images", "labels"):
+        (tmp_path / "original" / kind).mkdir(parents=True)
+    Image.new("RGB", (2, 1)).save(tmp_path / "original/images/a.jpg")
+    (tmp_path / "original/labels/a.regions.txt").write_text("7 -1\n")
+    assert run("convert", tmp_path / "original", "--stanford", "--out", tmp_path / "out") == 0
+    assert "1 images" in capsys.readouterr().out
+    assert np.array(Image.open(tmp_path / "out/labels/a.png")).tolist() == [[7, 255]]
+    assert run("convert", tmp_path / "original", "--stanford", "--out", tmp_path / "out") == 1
+    assert "not empty" in capsys.readouterr().err
+    for misuse in (["--stanford"], ["--map", "255=1", "--out", tmp_path / "other"]):
+        with pytest.raises(SystemExit) as stop:
+            run("convert", tmp_path / "original", *misuse)
+        assert stop.value.code == 2
+
+
 def test_the_installed_command_answers():
     done = subprocess.run([sys.executable, "-m", "retint.cli.main", "--version"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "retint 0.1.0\n")

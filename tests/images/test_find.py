@@ -26,3 +26,14 @@ def test_what_is_not_there_is_an_error(tmp_path):
         find_images([tmp_path / "none.png"])
     with pytest.raises(RetintError, match="found no images in this folder"):
         find_images([tmp_path])
+
+
+def test_volumes_are_found_and_a_zarr_folder_is_one_image(tmp_path):
+    for name in ("b.nii.gz", "a.NII", "c.gz", "d.nii.txt"):
+        (tmp_path / name).touch()
+    for name in ("e.ome.zarr", "f.zarr", ".g.zarr", "h"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "h" / "zarr.json").touch()
+    assert [path.name for path in find_images([tmp_path])] == ["a.NII", "b.nii.gz", "e.ome.zarr", "f.zarr"]
+    inside = [tmp_path / "e.ome.zarr", tmp_path / "h"]
+    assert find_images(inside) == inside

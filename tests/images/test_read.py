@@ -304,6 +304,6 @@ def test_opaque_grey_with_alpha_is_grey(tmp_path):
 
 
 def test_importing_is_lean():
-    heavy = "{'torch', 'tifffile', 'imagecodecs', 'matplotlib', 'skimage', 'scipy'}"
+    heavy = "{'torch', 'tifffile', 'imagecodecs', 'matplotlib', 'skimage', 'scipy', 'nibabel', 'zarr'}"
     code = f"import sys, retint.images, retint.pictures; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -8,6 +8,7 @@ from PIL import Image
 
 from made import fresh, make_model, write_set
 from retint.errors import RetintError
+from retint.images import write_volume_labels
 from retint.labeling import Model
 from retint.labeling.evaluate import evaluate
 
@@ -62,3 +63,25 @@ def test_what_does_not_fit_is_refused(two, discs, tmp_path):
         evaluate(two, discs, steps=(0,))
     flat = write_set(tmp_path / "flat", 2)
     assert evaluate(two, flat, steps=(1,)).split == "all"
+
+
+def test_volumes_are_measured_as_images_are(two, discs, tmp_path):
+    from dataclasses import replace
+
+    rng, root = np.random.default_rng(0), tmp_path / "volumes"
+    card = replace(make_model("slices-2", channels=1, classes=2).card, classes=("ground", "disc"))
+    model = Model(fresh(card), card, device="cpu", name="deep")
+    voxels = rng.integers(0, 256, (18, 20, 22), dtype=np.uint8)
+    truth = rng.integers(0, 2, voxels.shape, dtype=np.uint8)
+    truth[0] = 255
+    for kind, values in (("images", voxels), ("labels", truth)):
+        write_volume_labels(root / kind / "a.tif", values, [])
+    (root / "classes.json").write_text(json.dumps({"classes": ["ground", "disc"], "ignore": 255}))
+    figures = evaluate(model, root, steps=(2,))
+    assert figures.confusions[2].matrix.sum() == 17 * 20 * 22
+    labels = model.label(voxels, 2).labels
+    assert figures.confusions[2].pixel_accuracy() == pytest.approx((labels == truth)[1:].mean())
+    assert 0 < figures.aucs[2].value() < 1
+    for labeller, data in ((two, root), (model, discs)):
+        with pytest.raises(RetintError, match="volumes"):
+            evaluate(labeller, data, steps=(1,))

@@ -1,5 +1,6 @@
 """Files in, files out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,18 @@ from PIL import Image
 
 from made import make_model
 from retint.errors import RetintError
-from retint.images.read import read_image, read_labels
+from retint.images import (
+    Volume,
+    read_image,
+    read_labels,
+    read_volume,
+    read_volume_labels,
+    write_probabilities,
+    write_volume_labels,
+    write_volume_probabilities,
+)
 from retint.labeling.files import Wish, label_files
+from retint.labeling.plan import _demand
 
 RNG = np.random.default_rng(0)
 
@@ -112,16 +123,106 @@ def test_two_images_of_one_name_are_refused(model, photographs, tmp_path):
         label_files(model, photographs, tmp_path / "file", Wish())
 
 
-def test_memory_stays_bounded_by_tiles(monkeypatch):
+@pytest.mark.parametrize(
+    ("arch", "sizes"), [("small-8", [(400, 400), (700, 800)]), ("slices-2", [(9, 90, 80), (20, 110, 130)])]
+)
+def test_memory_stays_bounded_by_tiles(monkeypatch, arch, sizes):
     """The largest piece that the network sees does not grow with the image."""
     import retint.labeling.model as module
 
-    model, seen = make_model("small-8"), []
-    monkeypatch.setattr(module, "_PIECE_BYTES", 1 << 24)
-    network = model._network(None)
-    network.U.register_forward_pre_hook(lambda _, x: seen.append(x[0].shape[2] * x[0].shape[3]))
-    for side in (600, 1200, 2400):
+    model, seen = make_model(arch, channels=1), []
+    monkeypatch.setattr(module, "_PIECE_BYTES", 1 << 25)
+    network = model._network("float32")
+    network.U.register_forward_pre_hook(lambda _, x: seen.append(np.prod(x[0].shape[2:])))
+    for size in sizes:
         seen.clear()
-        assert model.label(np.zeros((side, side, 3), np.uint8), 1, tile=None).labels.shape == (side, side)
-        halo = model._folded.geometry[0].halo(1)[0]
-        assert max(seen) <= max(600, 256 + 2 * halo) ** 2
+        assert model.label(np.zeros(size, np.uint8), 1, precision="float32").labels.shape == size
+        assert max(seen) * 16 * _demand(network).floats <= 1 << 25
+    assert len(seen) > 1
+
+
+@pytest.fixture
+def volumes(tmp_path):
+    """A TIFF stack with a spacing, a NIfTI and an OME-Zarr volume."""
+    pytest.importorskip("nibabel")
+    pytest.importorskip("zarr")
+    folder = tmp_path / "volumes"
+    folder.mkdir()
+    for name in ("a.tif", "b.nii.gz", "c.ome.zarr"):
+        size, spacing = (3, 14, 18), (0.5, 0.1, 0.2)
+        voxels = RNG.random((1, *size)).astype(np.float32)
+        write_volume_probabilities(folder / name, voxels, like=Volume(voxels[0], spacing, "micrometer"))
+    return sorted(folder.iterdir())
+
+
+def test_labels_of_volumes_keep_format_and_spacing(volumes, tmp_path):
+    model, out = make_model("slices-2", channels=1), tmp_path / "out"
+    outcome = label_files(model, volumes, out, Wish(steps=2, probabilities=True, strip=True))
+    assert not outcome.failed
+    for path, stem, suffix in zip(volumes, "abc", (".tif", ".nii.gz", ".ome.zarr"), strict=True):
+        image, labels = read_volume(path), read_volume_labels(out / f"{stem}{suffix}")
+        expected = model.label(image.pixels, 2)
+        assert np.array_equal(labels.pixels, expected.labels)
+        assert labels.spacing == pytest.approx((0.5, 0.1, 0.2))
+        assert labels.unit == "micrometer"
+        probabilities = read_volume(out / f"{stem}.probabilities{suffix}").pixels
+        assert np.allclose(np.moveaxis(probabilities, -1, 0), expected.probabilities)
+        estimate = read_volume(out / f"{stem}.estimate.tif")
+        assert estimate.spacing == pytest.approx((0.5, 0.2, 0.4))
+        assert np.array_equal(np.moveaxis(estimate.pixels, -1, 0), expected.estimate)
+        assert Image.open(out / f"{stem}.overlay.png").size == (3 * 18 + 2 * 8, 14)
+        assert Image.open(out / f"{stem}.steps.png").width > 400
+    assert len(list(out.iterdir())) == 15
+    again = label_files(model, volumes, out, Wish())
+    assert len(again.failed) == 3
+    assert "exists already" in again.failed[2]["error"]
+    assert len(label_files(model, volumes, out, Wish(skip_existing=True)).skipped) == 3
+    on = label_files(model, volumes, tmp_path / "on", Wish(steps=1, start=out, probabilities=True))
+    assert not on.failed
+    estimate = np.moveaxis(read_volume(tmp_path / "on" / "b.estimate.tif").pixels, -1, 0)
+    assert np.allclose(estimate, model.label(read_volume(volumes[1]).pixels, 3).estimate, atol=1e-6)
+
+
+def test_labels_of_volumes_start_and_hint(volumes, tmp_path):
+    model, hints = make_model("slices-2", channels=1), np.full((3, 14, 18), 255, np.uint8)
+    hints[1, 5] = 2
+    write_volume_labels(tmp_path / "hints" / "a.tif", hints, [])
+    write_volume_labels(tmp_path / "hints" / "b.nii", hints, [])
+    outcome = label_files(model, volumes[:2], tmp_path / "out", Wish(steps=2, hints=tmp_path / "hints", overlay=False))
+    assert not outcome.failed
+    for name in ("a.tif", "b.nii.gz"):
+        assert (read_volume_labels(tmp_path / "out" / name).pixels[1, 5] == 2).all()
+    zarr = label_files(model, volumes[2:], tmp_path / "on", Wish(start=volumes[2], overwrite=True))
+    assert "fractions" in zarr.failed[0]["error"] or "type" in zarr.failed[0]["error"]
+
+
+def test_images_and_volumes_are_not_mistaken(model, photographs, volumes, tmp_path):
+    outcome = label_files(model, [photographs[0], *volumes[1:]], tmp_path / "out", Wish())
+    assert [row["error"].count("is a volume") for row in outcome.failed] == [1, 1]
+    single = tmp_path / "single.tif"
+    write_probabilities(single, RNG.random((1, 20, 30)).astype(np.float32))
+    flat = label_files(make_model("slices-2", channels=1), [*photographs, single], tmp_path / "on", Wish())
+    assert len(flat.failed) == 3
+    assert "is a 2-D image" in flat.failed[2]["error"]
+
+
+def test_volumes_of_one_name_are_refused(volumes, tmp_path):
+    model, twin = make_model("slices-2", channels=1), tmp_path / "a.nii.gz"
+    with pytest.raises(RetintError, match="both would be labelled"):
+        label_files(model, [volumes[0], twin], tmp_path / "out", Wish())
+    with pytest.raises(RetintError, match="would replace the image"):
+        label_files(model, volumes, tmp_path / "volumes", Wish(overwrite=True))
+
+
+def test_a_volume_of_other_voxels_is_noticed(volumes, tmp_path):
+    model = make_model("slices-2", channels=1)
+    model.card = replace(model.card, spacing=(0.1, 0.1, 0.1), unit="micrometer")
+    outcome = label_files(model, volumes, tmp_path / "out", Wish(steps=1))
+    assert len(outcome.warnings) == 3
+    assert "0.5 x 0.1 x 0.2 micrometer" in outcome.warnings[0]
+    assert model.spacing_warning((0.11, 0.1, 0.09), "micrometer") is None
+    assert model.spacing_warning(None) is None
+    assert "--scale 2" in model.spacing_warning((0.2, 0.2, 0.2), "micrometer")
+    assert model.spacing_warning((0.2, 0.2, 0.2), "micrometer", scale=2.0) is None
+    assert model.spacing_warning((100.0, 100.0, 100.0), "nanometer") is None
+    assert "proportions" in model.spacing_warning((100.0, 100.0, 200.0), "nanometer")

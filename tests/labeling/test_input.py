@@ -47,6 +47,37 @@ def test_what_does_not_fit_is_said_in_one_line(model, image, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("arch", "shape", "message"),
+    [
+        ("small-4", (5, 20, 30, 3), "one by one, or use a 3-D model"),
+        ("small-4", (5, 20, 30), "one by one, or use a 3-D model"),
+        ("slices-2", (20, 30), "is a 2-D image"),
+        ("slices-2", (20, 30, 3), "is a 2-D image"),
+        ("slices-2", (0, 20, 30), "0 x 20 x 30 pixels; at least 1 x 1 x 1"),
+        ("slices-2", (2, 5, 20, 30, 3), r"expected \(slices, rows, columns\)"),
+    ],
+)
+def test_images_and_volumes_are_told_apart(arch, shape, message):
+    with pytest.raises(RetintError, match=message) as caught:
+        make_model(arch).label(np.zeros(shape, np.uint8), where="pic.png")
+    assert "pic.png" in str(caught.value)
+
+
+def test_volumes_of_every_kind_give_the_same_labels():
+    model, voxels = make_model("slices-2", channels=1), RNG.integers(0, 256, (4, 12, 14), dtype=np.uint8)
+    expected = model.label(voxels, 2).probabilities
+    assert expected.shape == (3, 4, 12, 14)
+    for same in (
+        voxels[..., None],
+        torch.from_numpy(voxels),
+        torch.from_numpy(voxels)[None],
+        voxels.astype(np.uint16) * 257,
+        np.stack([voxels, voxels], -1),  # grey + alpha
+    ):
+        assert np.allclose(model.label(same, 2).probabilities, expected, atol=1e-5)
+
+
 def test_integers_do_not_fit_a_model_of_floats():
     with pytest.raises(RetintError, match="float32"):
         make_model(dtype="float32").label(IMAGE)
@@ -73,6 +104,19 @@ def test_starts_of_every_kind(model):
     assert not np.allclose(model.label(IMAGE, 1, start=labels).probabilities, free.probabilities, atol=1e-4)
 
 
+def test_starts_of_a_volume():
+    model, size = make_model("volume-2", channels=1), (5, 12, 14)
+    voxels = RNG.integers(0, 256, size, dtype=np.uint8)
+    labels, soft = RNG.integers(0, 3, size, dtype=np.uint8), RNG.random((3, *size)).astype(np.float32)
+    free = model.label(voxels, 1)
+    for start in (labels, labels[:, ::2, ::3], soft, soft[:, :, ::2], free, free.estimate, free.probabilities):
+        assert model.label(voxels, 1, start=start).labels.shape == size
+    again = model.label(voxels, 2).probabilities
+    assert np.allclose(model.label(voxels, 1, start=free).probabilities, again, atol=1e-6)
+    with pytest.raises(RetintError, match=r"\(3, slices, rows, columns\)"):
+        model.label(voxels, 1, start=soft[0, 0])
+
+
 @pytest.mark.parametrize(
     ("start", "message"),
     [
@@ -95,8 +139,9 @@ def test_contradictions_are_refused(model):
         model.label(IMAGE, 0)
     with pytest.raises(RetintError, match="hints"):
         model.label(IMAGE, hints=np.zeros((3, 3), np.uint8))
-    with pytest.raises(RetintError, match="at least 1 pixel"):
-        model.label(IMAGE, tile=0)
+    for tile in (0, (8,), (8, 0), (8, 8, 8)):
+        with pytest.raises(RetintError, match="at least 1 pixel"):
+            model.label(IMAGE, tile=tile)
     with pytest.raises(RetintError, match=r"0\.01 to 100"):
         model.label(IMAGE, scale=0.0)
 

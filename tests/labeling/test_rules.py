@@ -1,34 +1,82 @@
 """The rules of the design that labelling must keep, on random sizes, tiles and numbers of steps."""
 
 import itertools
+import mmap
+from dataclasses import replace
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from made import make_model, scene
+from made import fresh, make_model, scene
+from retint.labeling import Model, store
+from retint.network import Architecture, Layer
 
-ARCHS = ["fig-9-17", "small-1", "small-2", "small-4", "small-8", "standard-8"]
-MODELS = {name: make_model(name, seed=3) for name in ARCHS}
+IMAGES = [
+    "fig-9-17", "small-1", "small-2", "small-4", "small-8", "standard-8", "small-8-4", "plain-cnn1", "jain-2007-2d",
+]  # fmt: skip
+VOLUMES = ["slices-2", "volume-2", "jain-2007", "jain-2007-flat"]
+ARCHS = IMAGES + VOLUMES
+MODELS = {name: make_model(name, channels=3 if name in IMAGES else 1, seed=3) for name in ARCHS}
 
 
 def picture(size, seed=0, channels=3):
     return np.random.default_rng(seed).integers(0, 256, (*size, channels), dtype=np.uint8)
 
 
+def sized(model, size):
+    """A random image for a model, or a volume of five slices."""
+    return picture(size) if model.dims == 2 else picture((5, *size), channels=1)
+
+
+def assert_tiled(model, image, steps, start, tile):
+    whole = model.label(image, steps, start=start, tile=100_000, precision="float32")
+    tiled = model.label(image, steps, start=start, tile=tile, precision="float32", record=(steps,))
+    assert np.abs(whole.probabilities - tiled.probabilities).max() < 1e-4
+    assert (whole.labels == tiled.labels).mean() > 0.999
+    assert np.array_equal(tiled.recorded[steps], tiled.labels)
+    assert whole.changes == pytest.approx(tiled.changes, abs=2e-3)
+
+
+@pytest.mark.parametrize("arch", IMAGES)
+@hypothesis.settings(max_examples=3)
 @given(
-    arch=st.sampled_from(ARCHS), size=st.tuples(st.integers(1, 110), st.integers(1, 110)),
+    size=st.tuples(st.integers(1, 110), st.integers(1, 110)),
     tile=st.integers(32, 90), steps=st.integers(1, 10), started=st.booleans(),
 )  # fmt: skip
 def test_tiles_equal_the_whole(arch, size, tile, steps, started):
-    model, image = MODELS[arch], picture(size)
     start = np.random.default_rng(1).integers(0, 3, size, dtype=np.uint8) if started else None
-    whole = model.label(image, steps, start=start, tile=100_000, precision="float32")
-    tiled = model.label(image, steps, start=start, tile=tile, precision="float32")
-    assert np.abs(whole.probabilities - tiled.probabilities).max() < 1e-4
-    assert (whole.labels == tiled.labels).mean() > 0.999
-    assert whole.changes == pytest.approx(tiled.changes, abs=2e-3)
+    assert_tiled(MODELS[arch], picture(size), steps, start, tile)
+
+
+@pytest.mark.parametrize("arch", VOLUMES)
+@hypothesis.settings(max_examples=4)
+@given(
+    size=st.tuples(st.integers(40, 90), st.integers(1, 9), st.integers(1, 9)).flatmap(st.permutations),
+    tile=st.tuples(st.integers(4, 20), st.integers(4, 20), st.integers(4, 20)),
+    steps=st.integers(1, 4), started=st.booleans(),
+)  # fmt: skip
+def test_tiles_of_a_volume_equal_the_whole(arch, size, tile, steps, started):
+    start = np.random.default_rng(1).integers(0, 3, size, dtype=np.uint8) if started else None
+    assert_tiled(MODELS[arch], picture(size, channels=1), steps, start, tile)
+
+
+def test_tiles_equal_the_whole_where_strides_and_periods_differ_along_the_axes():
+    edge = Layer((1, 2, 4), 6, stride=(1, 2, 4), activation="relu")
+    back = Layer((1, 1, 2), 6, stride=(1, 1, 2), activation="none")
+    last = Layer(1, None, activation="none", up=(1, 1, 2))
+    arch = Architecture(
+        "uneven", (edge, Layer(3, 6), Layer((1, 1, 2), 6, stride=(1, 1, 2))), (back,), (last,), "relu", "", 3
+    )
+    card = replace(make_model("volume-2", channels=1).card, architecture=arch.to_dict())
+    model = Model(fresh(card), card, device="cpu")
+    assert model.strides == (1, 2, 4)
+    image = picture((5, 21, 75), channels=1)
+    for tile in (9, (2, 8, 16), (5, 100, 8)):
+        assert_tiled(model, image, 3, None, tile)
+    assert model.label(image, 1).estimate.shape == (3, 5, 11, 20)
 
 
 @given(
@@ -38,7 +86,8 @@ def test_tiles_equal_the_whole(arch, size, tile, steps, started):
     more=st.integers(1, 3),
 )
 def test_a_saved_labelling_continues_as_if_never_stopped(arch, size, first, more):
-    model, image = MODELS[arch], picture(size)
+    model = MODELS[arch]
+    image = sized(model, size if model.dims == 2 else (max(size) // 3 + 1, min(size) // 3 + 1))
     saved = model.label(image, first).estimate.copy()
     through = model.label(image, first + more)
     assert np.abs(model.label(image, more, start=saved).probabilities - through.probabilities).max() < 1e-6
@@ -46,7 +95,8 @@ def test_a_saved_labelling_continues_as_if_never_stopped(arch, size, first, more
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_refinements_are_the_labellings_of_each_number_of_steps(arch):
-    model, image = MODELS[arch], picture((41, 37))
+    model = MODELS[arch]
+    image = sized(model, (41, 37) if model.dims == 2 else (13, 11))
     for number, labeling in enumerate(itertools.islice(model.refinements(image), 4), start=1):
         whole = model.label(image, number)
         assert labeling.steps == number
@@ -55,9 +105,12 @@ def test_refinements_are_the_labellings_of_each_number_of_steps(arch):
         assert labeling.changes == whole.changes
 
 
-def test_labels_are_the_most_probable_classes():
-    labeling = MODELS["small-4"].label(picture((50, 61)), 3)
-    assert labeling.labels.shape == (50, 61)
+@pytest.mark.parametrize(("arch", "size"), [("small-4", (50, 61)), ("slices-2", (4, 13, 17))])
+def test_labels_are_the_most_probable_classes(arch, size):
+    model = MODELS[arch]
+    labeling = model.label(picture(size, channels=model.card.channels), 3)
+    assert labeling.labels.shape == size
+    assert labeling.strides == model.strides
     assert np.allclose(labeling.probabilities.sum(0), 1, atol=1e-5)
     assert np.array_equal(labeling.probabilities.argmax(0), labeling.labels)
     assert sum(labeling.fractions.values()) == pytest.approx(1)
@@ -85,21 +138,26 @@ def test_a_budget_takes_at_least_one_step_and_more_time_takes_more():
     assert model.label(image, budget=0.5).steps > 3
 
 
-def test_hints_are_kept_as_given_at_every_step():
-    model, image = MODELS["small-4"], picture((64, 64))
-    hints = np.full((64, 64), 255, np.uint8)
-    hints[10:14, 20:40] = 2
-    hints[40:60, 8] = 1
+@pytest.mark.parametrize("arch", ["small-4", "volume-2"])
+def test_hints_are_kept_as_given_at_every_step(arch):
+    model = MODELS[arch]
+    image = sized(model, (64, 64) if model.dims == 2 else (32, 40))
+    hints = np.full(image.shape[:-1], 255, np.uint8)
+    hints[..., 10:14, 20:40] = 2
+    hints[..., 18:30, 8] = 1
     free = model.label(image, 3)
-    for labeling in itertools.islice(model.refinements(image, hints=hints), 3):
-        assert np.array_equal(labeling.labels[hints != 255], hints[hints != 255])
-        assert (labeling.probabilities[2][hints == 2] == 1).all()
+    for tile in (None, 16):
+        for labeling in itertools.islice(model.refinements(image, hints=hints, tile=tile), 3):
+            assert np.array_equal(labeling.labels[hints != 255], hints[hints != 255])
+            assert (labeling.probabilities[2][hints == 2] == 1).all()
     assert (free.labels[hints != 255] != hints[hints != 255]).any()
 
 
-def test_recorded_steps_are_the_labels_of_those_steps():
-    model, image = MODELS["small-4"], picture((70, 50))
-    for tile in (None, 32):
+@pytest.mark.parametrize(("arch", "size"), [("small-4", (70, 50)), ("slices-2", (6, 20, 9))])
+def test_recorded_steps_are_the_labels_of_those_steps(arch, size):
+    model = MODELS[arch]
+    image = picture(size, channels=model.card.channels)
+    for tile in (None, 32 if len(size) == 2 else 8):
         labeling = model.label(image, 10, record=(1, 4), tile=tile)
         for step in (1, 4):
             assert np.array_equal(labeling.recorded[step], model.label(image, step).labels)
@@ -107,15 +165,36 @@ def test_recorded_steps_are_the_labels_of_those_steps():
 
 def test_one_pixel():
     for model in MODELS.values():
-        assert model.label(picture((1, 1)), 2).labels.shape == (1, 1)
+        size = (1,) * model.dims
+        assert model.label(picture(size, channels=model.card.channels), 2).labels.shape == size
 
 
-def test_a_scaled_image_returns_labels_at_its_own_size():
-    model, image = MODELS["small-4"], picture((90, 61))
+def test_a_network_without_feedback_labels_once():
+    model, image = MODELS["plain-cnn1"], picture((60, 50))
+    labeling = model.label(image, 5)
+    assert labeling.changes[1:] == (0.0,) * 4
+    assert np.array_equal(labeling.probabilities, model.label(image, 1, start=labeling).probabilities)
+
+
+def test_cells_beyond_the_image_do_not_count():
+    """Labels every 4 pixels from hidden cells of 8: an image of 20 pixels has 5 label cells, its last period has 6."""
+    model, image = MODELS["small-8-4"], picture((20, 20))
+    labeling = model.label(image, 1)
+    assert labeling.estimate.shape == (3, 6, 6)
+    now, later = (model.label(image, n).estimate.argmax(0)[:5, :5] for n in (1, 2))
+    assert model.label(image, 2).changes == pytest.approx((1.0, (now != later).mean()))
+
+
+@pytest.mark.parametrize("tile", [None, 40])
+@pytest.mark.parametrize(("arch", "size"), [("small-4", (90, 61)), ("slices-2", (5, 31, 22))])
+def test_a_scaled_image_returns_labels_at_its_own_size(arch, size, tile):
+    model = MODELS[arch]
+    image = picture(size, channels=model.card.channels)
     for scale in (0.5, 1.7):
-        labeling = model.label(image, 2, scale=scale, record=(1,))
-        assert labeling.labels.shape == labeling.recorded[1].shape == (90, 61)
-        assert labeling.probabilities.shape == (3, 90, 61)
+        labeling = model.label(image, 2, scale=scale, record=(1,), tile=tile)
+        assert labeling.labels.shape == labeling.recorded[1].shape == size
+        assert np.array_equal(labeling.recorded[1], model.label(image, 1, scale=scale).labels)
+        assert labeling.probabilities.shape == (3, *size)
         assert np.array_equal(labeling.probabilities.argmax(0), labeling.labels)
 
 
@@ -125,3 +204,13 @@ def test_scaling_an_enlarged_image_back_gives_the_small_ones_labels():
     labels = model.label(large, 2, scale=0.5).labels
     expected = model.label(small, 2).labels.repeat(2, 0).repeat(2, 1)
     assert (labels == expected).mean() > 0.95
+
+
+def test_estimates_in_a_file_are_those_in_memory(monkeypatch):
+    model, image = MODELS["slices-2"], picture((6, 20, 30), channels=1)
+    expected = model.label(image, 10, tile=16)
+    monkeypatch.setattr(store, "_IN_MEMORY", 10)
+    filed = model.label(image, 10, tile=16)
+    assert isinstance(filed.estimate.base, mmap.mmap)
+    assert np.array_equal(filed.estimate, expected.estimate)
+    assert np.array_equal(filed.labels, expected.labels)

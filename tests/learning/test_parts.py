@@ -24,7 +24,7 @@ def objective(**options):
 
 def test_soft_labels_are_shares_of_the_labelled_pixels():
     labels = torch.tensor([[[0, 0, 1, 255], [0, 2, 255, 255], [255, 255, 3, 3], [255, 255, 3, 3]]])
-    y = soft_labels(labels, 4, 2)[0]
+    y = soft_labels(labels, 4, (2, 2))[0]
     assert y[:, 0, 0].tolist() == pytest.approx([0.75, 0, 0.25, 0])
     assert y[:, 0, 1].tolist() == [0, 1, 0, 0]
     assert y[:, 1, 0].tolist() == [0.25] * 4
@@ -32,7 +32,7 @@ def test_soft_labels_are_shares_of_the_labelled_pixels():
 
 
 def test_spoilt_truth_is_still_a_distribution_and_no_longer_the_truth():
-    truth = soft_labels(torch.randint(4, (1, 40, 40), generator=chance()).repeat_interleave(2, 1), 4, 2)
+    truth = soft_labels(torch.randint(4, (1, 40, 40), generator=chance()).repeat_interleave(2, 1), 4, (2, 2))
     different = 0
     for seed in range(30):
         y = corrupted(truth, chance(seed))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .values import print_json
+
+if TYPE_CHECKING:
+    from ..network import Architecture
 
 
 def add_to(verbs: Any) -> None:
@@ -18,7 +21,7 @@ def add_to(verbs: Any) -> None:
     archs = verbs.add_parser(
         "archs", help="the catalogue of architectures",
         description="Each architecture's parameters (for 3 channels and 11 classes), image pixels per label cell, and receptive "
-        "field in pixels after 1, 2 and 3 steps.",
+        "field in pixels after 1, 2 and 3 steps; for volumes along slices, rows and columns where they differ.",
     )  # fmt: skip
     archs.add_argument("name", nargs="?", metavar="NAME", help="show this one's layers")
     archs.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -53,37 +56,51 @@ def run_models(options: argparse.Namespace) -> int:
 
 def run_archs(options: argparse.Namespace) -> int:
     """List the catalogue."""
-    from ..network import CATALOGUE, Geometry, RecurrentNetwork, architecture
+    from ..network import CATALOGUE, Geometry, architecture, build
 
     chosen = [architecture(options.name)] if options.name else list(CATALOGUE.values())
     rows: dict[str, dict[str, Any]] = {}
     for arch in chosen:
-        geometry = Geometry(arch)
+        axes = [Geometry(arch, axis=axis) for axis in range(arch.dims)]
         rows[arch.name] = {
-            "parameters": sum(p.numel() for p in RecurrentNetwork(arch, 3, 11).parameters()),
-            "stride": geometry.stride,
-            "receptive_field": {str(n): geometry.receptive_field(n) for n in (1, 2, 3)},
+            "parameters": sum(p.numel() for p in build(arch, 3, 11).parameters()),
+            "stride": axes[-1].stride,
+            "receptive_field": {str(n): axes[-1].receptive_field(n) for n in (1, 2, 3)},
             "dims": arch.dims,
             "source": arch.source,
         }
     if options.json:
         print_json(rows)
         return 0
-    print(f"{'name':<12} {'parameters':>10}  {'stride':>6}  {'sees after 1, 2, 3 steps':<25} source")
+    print(f"{'name':<14} {'parameters':>10}  {'labels every':<12}  {'sees after 1, 2, 3 steps':<46} source")
     for name, row in rows.items():
-        seen = ", ".join(map(str, row["receptive_field"].values()))
-        print(f"{name:<12} {row['parameters']:>10,}  {row['stride']:>6}  {seen:<25} {row['source']}")
+        axes = [Geometry(CATALOGUE[name], axis=axis) for axis in range(row["dims"])]
+        seen = ", ".join(_extent([g.receptive_field(n) for g in axes]) for n in (1, 2, 3))
+        source = row["source"] if options.name else row["source"].split(":")[0]
+        print(f"{name:<14} {row['parameters']:>10,}  {_extent([g.stride for g in axes]):<12}  {seen:<46} {source}")
     if options.name:
-        for title, layers in (
-            ("U, context", arch.context),
-            ("W, feedback", arch.feedback),
-            ("V, readout", arch.readout),
-        ):
-            print(title)
-            for layer in layers:
-                kind = " + input" if layer.residual else ""
-                print(
-                    f"  kernel {layer.kernel}, to {layer.channels or 'the classes'}, stride {layer.stride}, dilation {layer.dilation}, "
-                    f"{'normalised, ' if layer.norm else ''}{layer.activation}{kind}"
-                )
+        _show(chosen[0])
     return 0
+
+
+def _show(arch: Architecture) -> None:
+    """Print the layers."""
+    tables = ("U, context", arch.context), ("W, feedback", arch.feedback), ("V, readout", arch.readout)
+    for title, layers in tables:
+        print(title if layers else f"{title}: none")
+        for layer in layers:
+            more = [f"largest of {layer.pool}"] * (layer.pool != 1) + [f"{layer.up} cells of each"] * (layer.up != 1)
+            more += ["normalised"] * layer.norm + [layer.activation] + ["+ input"] * layer.residual
+            print(
+                f"  kernel {layer.kernel}, to {layer.channels or 'the classes'}, stride {layer.stride}, dilation {layer.dilation}, "
+                f"{', '.join(more)}"
+            )
+    pool = f"largest of {arch.pool}, then " if arch.pool != 1 else ""
+    print(f"g: {pool}{arch.activation}; padding {arch.padding}")
+    if arch.rescales:
+        print("every step's labels are coarser, and the image is brought to their size for the next")
+
+
+def _extent(sizes: list[int]) -> str:
+    """One number if all axes agree."""
+    return str(sizes[0]) if len(set(sizes)) == 1 else " x ".join(map(str, sizes))

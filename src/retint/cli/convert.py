@@ -11,7 +11,8 @@ def add_to(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "convert", help="make class indices of masks that hold other numbers, or colours",
-        description="Convert the masks of a data set. The masks that were there are kept in labels.original/.",
+        description="Convert the masks of a data set. The masks that were there are kept in labels.original/. With --stanford, "
+        "make a data set of a folder in the format of Stanford Background, which stays as it is.",
     )  # fmt: skip
     parser.add_argument("dataset", type=Path, metavar="DATASET")
     how = parser.add_mutually_exclusive_group(required=True)
@@ -19,13 +20,25 @@ def add_to(verbs: Any) -> None:
     how.add_argument(
         "--palette", type=Path, metavar="FILE", help='replace colours: a JSON file such as {"#000000": 0, "#ff0000": 1}'
     )
-    parser.set_defaults(run=run)
+    how.add_argument(
+        "--stanford",
+        action="store_true",
+        help="import images/*.jpg with labels/*.regions.txt into a new data set, --out",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="with --stanford: the data set to make")
+    parser.set_defaults(run=run, misused=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
     """Convert."""
-    from ..data import convert_palette, convert_values, parse_mapping, read_palette
+    from ..data import convert_palette, convert_values, import_stanford, parse_mapping, read_palette
 
+    if options.stanford != (options.out is not None):
+        options.misused("--stanford and --out DIR go together: the one needs the other")
+    if options.stanford:
+        files = import_stanford(options.dataset, options.out)
+        print(f"{len(files)} images with labels imported into {options.out}")
+        return 0
     if options.map:
         files = convert_values(options.dataset, parse_mapping(options.map))
     else:

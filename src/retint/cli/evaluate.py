@@ -20,7 +20,9 @@ def add_to(verbs: Any) -> None:
         "--model", required=True, metavar="NAME|FILE", help="a bundled model, a model file, or a hub id"
     )
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: val, or what there is)")
-    parser.add_argument("--steps", type=numbers, default=(1, 2, 4, 8), metavar="N,N,...", help="default 1,2,4,8")
+    parser.add_argument(
+        "--steps", type=numbers, metavar="N,N,...", help="default 1,2,4,8, or as many as the architecture is made for"
+    )
     parser.add_argument(
         "--plots", type=Path, metavar="DIR", help="write steps.png (accuracy against steps) and confusion.png"
     )

@@ -39,6 +39,19 @@ def add_to(verbs: Any) -> None:
         "--scale", type=positive, default=1.0, metavar="S", help="label at S times the image's resolution"
     )
     parser.add_argument(
+        "--way", choices=("upsample", "stitch", "unit"), default="upsample",
+        help="how labels finer than the label grid come about: interpolated, from interleaved shifted copies, or by pooling with "
+        "unit stride (the last two give the same)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resolution", type=whole, default=1, metavar="N", help="with --way stitch: image pixels per label (default 1)"
+    )
+    parser.add_argument(
+        "--prior",
+        action="store_true",
+        help="weigh the classes by what the whole image shows (models that learned from tags)",
+    )
+    parser.add_argument(
         "--probabilities", action="store_true", help="also write NAME.probabilities.tif and NAME.estimate.tif"
     )
     parser.add_argument(
@@ -69,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     model = load(options.model, options.device, options.precision)
     wish = Wish(
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, scale=options.scale, tile=options.tile,
-        precision=options.precision, start=options.start, hints=options.hints, overlay=not options.no_overlay,
+        precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
         probabilities=options.probabilities, strip=options.strip, overwrite=options.overwrite, skip_existing=options.skip_existing,
     )  # fmt: skip
     images = find_images(options.images)

@@ -30,6 +30,13 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--arch", metavar="NAME", help="see `retint archs` (default: a small one that suits the labels)"
     )
+    parser.add_argument(
+        "--from", dest="start", metavar="NAME|FILE", help="begin from a trained model's weights, wherever they fit"
+    )
+    parser.add_argument(
+        "--labels", choices=("pixels", "tags"), default="pixels",
+        help="tags: learn also from images that tags.csv names in place of labels (image, tag; tag)",
+    )  # fmt: skip
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--epochs", type=positive, metavar="N", help="how long, in looks through the images (default 60)"
@@ -70,7 +77,10 @@ def run(options: argparse.Namespace) -> int:
             )
         if options.out.exists():
             raise RetintError(f"--out {options.out}: exists already; --overwrite replaces it")
-    settings = Settings(arch=options.arch, epochs=options.epochs, minutes=options.minutes, seed=options.seed)
+    settings = Settings(
+        arch=options.arch, start=options.start, labels=options.labels, epochs=options.epochs, minutes=options.minutes,
+        seed=options.seed,
+    )  # fmt: skip
     if options.one_step:
         settings = Settings(**{**vars(settings), "window": 0})
     if options.no_rare:

@@ -5,7 +5,9 @@ from .colours import find_colours, propose_palette, read_palette, write_palette
 from .convert import convert_palette, convert_values, parse_mapping
 from .folder import Dataset, Pair, Split, open_dataset
 from .split import hold_out
+from .stanford import folds, import_stanford
 from .stride import choose_stride
+from .tags import Tagged, read_tags, tags_of, write_tags
 from .weights import class_weights
 
 __all__ = [
@@ -13,16 +15,22 @@ __all__ = [
     "Pair",
     "Report",
     "Split",
+    "Tagged",
     "check_dataset",
     "choose_stride",
     "class_weights",
     "convert_palette",
     "convert_values",
     "find_colours",
+    "folds",
     "hold_out",
+    "import_stanford",
     "open_dataset",
     "parse_mapping",
     "propose_palette",
     "read_palette",
+    "read_tags",
+    "tags_of",
     "write_palette",
+    "write_tags",
 ]

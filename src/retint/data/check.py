@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import DataProblems, RetintError
-from retint.images import ColouredMask, read_image, read_labels
+from retint.images import ColouredMask, Volume, is_volume, read_image, read_volume, volume_stem, volume_suffix
 
 from . import messages
 from .colours import find_colours, propose_palette, written_palette
-from .folder import FLAT, Dataset, Split, image_files, label_files
+from .folder import FLAT, VOLUME_SUFFIXES, Dataset, Split, image_files, label_files, read_indices
+from .tags import FILE as TAGS_FILE
+from .tags import read_tags
 
 _SHOWN = 20  # lines of one kind
 _LONGEST_PALETTE = 32  # colours that still fit in a message
+_SPACINGS_DIFFER = 1.5  # times
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Report:
         dtype: likewise, `uint8`, `uint16` or `float32`; empty if there are none.
         pixels_per_class: for each split how many pixels each class has.
         labelled_share: of all pixels of the label files, those that are not ignored; 0 ... 1.
+        dims: 2 for images, 3 for volumes.
+        spacing: of volumes, along (slice, row, column): the median over those that say it in the unit that most have;
+            None if none does.
+        unit: of the spacing, such as `micrometer`; None if none is said.
     """
 
     problems: list[str]
@@ -42,6 +49,9 @@ class Report:
     dtype: str
     pixels_per_class: dict[str, list[int]]
     labelled_share: float
+    dims: int = 2
+    spacing: tuple[float, float, float] | None = None
+    unit: str | None = None
 
     def raise_if_bad(self) -> None:
         """Raise DataProblems if there are any."""
@@ -49,21 +59,23 @@ class Report:
             raise DataProblems(self.problems)
 
 
-def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> Report:
+def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None, tagged: bool = False) -> Report:
     """Open every file of a data set and list all that is wrong with it.
 
     Args:
         dataset: an opened one.
         progress: called after each file with how many are done and how many there are.
+        tagged: images that `tags.csv` names need no labels.
 
     Returns:
         The report. Bad files raise nothing here; see `Report.raise_if_bad`.
     """
-    check = _Check(dataset, progress)
+    check = _Check(dataset, progress, tagged)
     for split in dataset.splits.values():
         check.names(split)
         check.pixels(split)
     check.formats()
+    check.spacings()
     check.values()
     return check.report()
 
@@ -92,12 +104,15 @@ class _Check:
 
     dataset: Dataset
     progress: Callable[[int, int], None] | None
+    tagged: bool = False
     problems: _Lines = field(default_factory=_Lines)
     warnings: _Lines = field(default_factory=_Lines)
     kinds: dict[Path, messages.Kind] = field(default_factory=dict)  # of each image
     counts: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # pixels of each class, of each split
     strange: dict[Path, dict[int, int]] = field(default_factory=dict)  # pixels of each value that is no class
     coloured: list[Path] = field(default_factory=list)
+    mixed: list[Path] = field(default_factory=list)  # 2-D among volumes, or volumes among 2-D
+    volumes: dict[Path, tuple[tuple[float, ...], str | None]] = field(default_factory=dict)  # spacing and unit
     ignored: int = 0  # pixels
     images: int = 0
     masks: int = 0
@@ -116,12 +131,15 @@ class _Check:
         for files in (*images.values(), *labels.values()):
             if len(files) > 1:
                 self.problems.add("files of the same name", messages.same_name(files))
+        excused = self._tagged(split)
         if not folder.is_dir():
-            self.problems.add("no labels", messages.no_labels_folder(folder))
+            if not excused:
+                self.problems.add("no labels", messages.no_labels_folder(folder))
             return
-        others = {file.name.split(".")[0]: file.name for file in folder.iterdir() if file.stem not in labels}
-        for stem in sorted(images.keys() - labels.keys()):
-            line = messages.no_labels(folder / f"{stem}.png", images[stem][0], others.get(stem))
+        others = {file.name.split(".")[0]: file.name for file in folder.iterdir() if volume_stem(file) not in labels}
+        for stem in sorted(images.keys() - labels.keys() - excused):
+            suffix = ".png" if self.dataset.dims == 2 else volume_suffix(images[stem][0])
+            line = messages.no_labels(folder / f"{stem}{suffix}", images[stem][0], others.get(stem))
             self.problems.add("images without labels", line)
         for stem in sorted(labels.keys() - images.keys()):
             line = messages.no_image(labels[stem][0], split.folder / "images")
@@ -132,24 +150,36 @@ class _Check:
         sizes: dict[str, tuple[int, ...]] = {}
         for file in image_files(split.folder / "images"):
             if size := self._image(file):
-                sizes.setdefault(file.stem, size)
+                sizes.setdefault(volume_stem(file), size)
             self._tick()
         counts = self.counts[split.name] = np.zeros(len(self.dataset.classes), np.int64)
         for file in label_files(split.folder / "labels"):
             size = self._mask(file, counts)
-            expected = sizes.get(file.stem)
+            expected = sizes.get(volume_stem(file))
             if size and expected and size != expected:
                 self.problems.add("labels of another size", messages.other_size(file, size, expected))
             self._tick()
 
     def formats(self) -> None:
-        """Whether all images have the same channels and dtype."""
+        """Whether all images have the same dimensions, channels and dtype."""
+        if self.mixed:
+            line = messages.mixed(self.dataset.root, self.mixed, self.total, self.dataset.dims)
+            self.problems.add("files of other dimensions", line)
         usual = self._usual()
         having = list(self.kinds.values()).count(usual)
         for file, kind in self.kinds.items():
             if kind != usual:
                 line = messages.other_format(file, kind, usual, having, len(self.kinds))
                 self.problems.add("images of another format", line)
+
+    def spacings(self) -> None:
+        """Whether the voxels of all volumes have about the same size."""
+        usual, unit = self._usual_spacing()
+        for file, (spacing, own) in self.volumes.items():
+            if usual and own == unit:
+                ratios = np.divide(spacing, usual)
+                if max(ratios.max(), 1 / ratios.min()) > _SPACINGS_DIFFER:
+                    self.warnings.add("volumes of another spacing", messages.other_spacing(file, spacing, usual))
 
     def values(self) -> None:
         """Whether the masks, over the whole set, hold class indices."""
@@ -164,13 +194,14 @@ class _Check:
         elif self.ignored and not every[1:].any():
             self.problems.add("masks of 0 and 255", messages.only_0_and_255(root, self.masks, classes))
         for name in ("train", FLAT):
-            for k, pixels in enumerate(self.counts.get(name, ())):
+            for k, pixels in enumerate(self.counts.get(name, ()) if self.masks else ()):
                 if not pixels:
                     line = messages.never_occurs(self.dataset.splits[name].folder, classes[k], k)
                     self.warnings.add("classes that never occur", line)
 
     def report(self) -> Report:
         channels, dtype = self._usual()
+        spacing, unit = self._usual_spacing()
         labelled = sum(int(counts.sum()) for counts in self.counts.values())
         return Report(
             problems=self.problems.told(),
@@ -180,28 +211,63 @@ class _Check:
             dtype=dtype,
             pixels_per_class={name: counts.tolist() for name, counts in self.counts.items()},
             labelled_share=labelled / max(1, labelled + self.ignored),
+            dims=self.dataset.dims,
+            spacing=spacing,
+            unit=unit,
         )
+
+    def _tagged(self, split: Split) -> set[str]:
+        """Stems of the images that tags describe."""
+        if not self.tagged or not (split.folder / TAGS_FILE).is_file():
+            return set()
+        try:
+            return {one.stem for one in read_tags(split.folder, self.dataset.classes)}
+        except DataProblems as error:
+            for line in error.problems:
+                self.problems.add("tags", line)
+        except RetintError as error:
+            self.problems.add("tags", str(error))
+        return {volume_stem(file) for file in image_files(split.folder / "images")}
 
     def _image(self, file: Path) -> tuple[int, ...] | None:
         self.images += 1
         try:
-            image = read_image(file)
+            volume = None if self._other_dims(file) else self._read(file)
         except RetintError as error:
             self.problems.add("unreadable images", str(error))
             return None
-        self.kinds[file] = image.shape[2], str(image.dtype)
+        if volume is None or self._is_single(file, volume.pixels.shape):
+            self.mixed.append(file)
+            return None
+        image = volume.pixels
+        if volume.spacing:
+            self.volumes[file] = volume.spacing, volume.unit
+        self.kinds[file] = image.shape[-1], str(image.dtype)
         if image.dtype.kind == "f" and (count := int(np.sum(~np.isfinite(image)))):
             self.problems.add("images that hold NaN", messages.not_finite(file, count))
-        return image.shape[:2]
+        return image.shape[:-1]
+
+    def _read(self, file: Path) -> Volume:
+        return Volume(read_image(file)) if self.dataset.dims == 2 else read_volume(file)
+
+    def _other_dims(self, file: Path) -> bool:
+        return is_volume(file) if self.dataset.dims == 2 else volume_suffix(file) not in VOLUME_SUFFIXES
+
+    def _is_single(self, file: Path, shape: tuple[int, ...]) -> bool:
+        """Whether a file among volumes is a TIFF of one plane, which does not say whether it is meant as one."""
+        return self.dataset.dims == 3 and shape[0] == 1 and ".tif" in volume_suffix(file)
 
     def _mask(self, file: Path, counts: NDArray[np.int64]) -> tuple[int, ...] | None:
         try:
-            labels = read_labels(file)
+            labels = None if self._other_dims(file) else read_indices(file, self.dataset.dims)
         except ColouredMask:
             self.coloured.append(file)
             return None
         except RetintError as error:
             self.problems.add("unreadable labels", str(error))
+            return None
+        if labels is None or self._is_single(file, labels.shape):
+            self.mixed.append(file)
             return None
         self.masks += 1
         found = np.bincount(labels.ravel(), minlength=256)
@@ -239,6 +305,13 @@ class _Check:
     def _usual(self) -> messages.Kind:
         return Counter(self.kinds.values()).most_common(1)[0][0] if self.kinds else (0, "")
 
+    def _usual_spacing(self) -> tuple[tuple[float, float, float] | None, str | None]:
+        if not self.volumes:
+            return None, None
+        unit = Counter(unit for _, unit in self.volumes.values()).most_common(1)[0][0]
+        slices, rows, columns = np.median([size for size, own in self.volumes.values() if own == unit], axis=0).tolist()
+        return (slices, rows, columns), unit
+
     def _tick(self) -> None:
         self.done += 1
         if self.progress:
@@ -248,5 +321,5 @@ class _Check:
 def _by_stem(files: Sequence[Path]) -> dict[str, list[Path]]:
     result: dict[str, list[Path]] = {}
     for file in files:
-        result.setdefault(file.stem, []).append(file)
+        result.setdefault(volume_stem(file), []).append(file)
     return result

@@ -1,7 +1,7 @@
 """Making class indices of masks that hold something else: other numbers, or colours.
 
-The masks that were there move to `labels.original/` beside `labels/`; nothing is overwritten. All parts of a set are
-converted, or none.
+Labels of volumes stay in the format that they have; others become PNG. The masks that were there move to
+`labels.original/` beside `labels/`; nothing is overwritten. All parts of a set are converted, or none.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import DataProblems, RetintError
-from retint.images import ColouredMask, read_labels, write_labels
+from retint.images import ColouredMask, read_volume_labels, write_labels, write_volume_labels
 
 from .colours import code_of, coded, colour_of, hex_of
-from .folder import IGNORE, Colour, label_files, split_folders
+from .folder import IGNORE, Colour, find_dims, label_files, read_indices, split_folders
+
+Transform = Callable[[Path, int], tuple[NDArray[Any], bool]]  # of a label file of 2 or 3 dimensions; whether it differs
 
 
 def convert_values(dataset_root: str | Path, mapping: Mapping[int, int]) -> list[Path]:
@@ -43,9 +45,9 @@ def convert_values(dataset_root: str | Path, mapping: Mapping[int, int]) -> list
     table = np.arange(65536, dtype=np.uint16)
     table[list(mapping)] = list(mapping.values())
 
-    def transform(file: Path) -> tuple[NDArray[np.uint16], bool]:
+    def transform(file: Path, dims: int) -> tuple[NDArray[np.uint16], bool]:
         try:
-            labels = read_labels(file)
+            labels = read_indices(file, dims)
         except ColouredMask as error:
             raise RetintError(f"{file}: found a mask in colours; convert those with --palette instead") from error
         converted = table[labels]
@@ -77,9 +79,9 @@ def convert_palette(dataset_root: str | Path, palette: Mapping[Colour, int]) -> 
     codes = np.array(sorted(by_code), np.int64)
     indices = np.array([by_code[code] for code in sorted(by_code)], np.uint8)
 
-    def transform(file: Path) -> tuple[NDArray[Any], bool]:
+    def transform(file: Path, dims: int) -> tuple[NDArray[Any], bool]:
         try:
-            return read_labels(file), False
+            return read_indices(file, dims), False
         except ColouredMask:
             seen = coded(file)
         place = np.minimum(np.searchsorted(codes, seen), len(codes) - 1)
@@ -113,17 +115,20 @@ def parse_mapping(texts: Iterable[str]) -> dict[int, int]:
     return mapping
 
 
-def _convert(root: Path, transform: Callable[[Path], tuple[NDArray[Any], bool]], unchanged: str) -> list[Path]:
+def _convert(root: Path, transform: Transform, unchanged: str) -> list[Path]:
     """Write transformed masks into `labels.new/` of each part, then put them in the place of `labels/`."""
-    folders = [folder / "labels" for folder in split_folders(root).values() if label_files(folder / "labels")]
+    parts = split_folders(root)
+    dims = find_dims(root, parts)
+    folders = [folder / "labels" for folder in parts.values() if label_files(folder / "labels")]
     if not folders:
-        raise RetintError(f"{root}: found no masks to convert; expected PNG or TIFF files in labels/")
+        kinds = "PNG or TIFF files" if dims == 2 else "TIFF stacks, NIfTI or OME-Zarr"
+        raise RetintError(f"{root}: found no masks to convert; expected {kinds} in labels/")
     for folder in folders:
         for other in (_original(folder), _new(folder)):
             if other.exists():
                 raise RetintError(f"{other}: exists, left by an earlier conversion; move or remove it first")
     try:
-        written, changed = _write(folders, transform)
+        written, changed = _write(folders, transform, dims)
         if not changed:
             raise RetintError(f"{root}: {unchanged}; nothing to convert")
         _exchange(folders)
@@ -136,7 +141,7 @@ def _convert(root: Path, transform: Callable[[Path], tuple[NDArray[Any], bool]],
     return written
 
 
-def _write(folders: Sequence[Path], transform: Callable[[Path], tuple[NDArray[Any], bool]]) -> tuple[list[Path], bool]:
+def _write(folders: Sequence[Path], transform: Transform, dims: int) -> tuple[list[Path], bool]:
     from retint.pictures import default_palette
 
     written: dict[Path, Path] = {}
@@ -145,17 +150,21 @@ def _write(folders: Sequence[Path], transform: Callable[[Path], tuple[NDArray[An
     for folder in folders:
         _new(folder).mkdir()
         for file in label_files(folder):
-            target = folder / f"{file.stem}.png"
+            target = folder / f"{file.stem}.png" if dims == 2 else file
             try:
                 if target in written:
                     raise RetintError(f"{file}: found {written[target].name} beside it; rename one of the two")
                 written[target] = file
-                labels, differs = transform(file)
+                labels, differs = transform(file, dims)
                 if (highest := int(labels.max(initial=0))) > IGNORE:
                     raise RetintError(f"{file}: found {highest}; expected 0 to {IGNORE}: map it to one of these")
                 changed |= differs
                 used = int(np.max(labels, where=labels < IGNORE, initial=0)) + 1
-                write_labels(_new(folder) / target.name, labels.astype(np.uint8), default_palette(used))
+                labels, palette = labels.astype(np.uint8), default_palette(used)
+                if dims == 2:
+                    write_labels(_new(folder) / target.name, labels, palette)
+                else:
+                    write_volume_labels(_new(folder) / target.name, labels, palette, read_volume_labels(file))
             except RetintError as error:
                 problems.append(str(error))
     if problems:

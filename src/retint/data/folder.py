@@ -4,6 +4,9 @@
     images/  labels/  directly beside it, or one such pair in each of train/, val/ and test/
 
 Labels are PNG or TIFF files of one channel that hold class indices; 255 is a pixel that nobody labelled.
+
+A set may hold volumes (3-D images) instead: TIFF stacks, NIfTI or OME-Zarr folders, both for images and for labels,
+which need not have the same format. It does if its first image is one, or if classes.json says "dims": 3.
 """
 
 from __future__ import annotations
@@ -18,38 +21,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
-from retint.images import IMAGE_SUFFIXES, read_image, read_labels
+from retint.images import is_volume, read_image, read_labels, read_volume, read_volume_labels, volume_stem
+from retint.images.find import NIFTI_SUFFIXES, TIFF_SUFFIXES, ZARR_SUFFIXES, images_in, volume_suffix
 
 from .messages import other_size
 
 IGNORE = 255
 SPLITS = ("train", "val", "test")
 FLAT = "all"  # the name of the one split of a folder without parts
-LABEL_SUFFIXES = (".png", ".tif", ".tiff")
+VOLUME_SUFFIXES = TIFF_SUFFIXES | NIFTI_SUFFIXES | ZARR_SUFFIXES
+LABEL_SUFFIXES = VOLUME_SUFFIXES | {".png", ".ome.png"}
 
 Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image file and the file of its labels."""
+    """An image file and the file of its labels.
+
+    Attributes:
+        stem: their name without its suffix.
+        image, labels: the files, or .zarr folders.
+        dims: 2 for images, 3 for volumes.
+    """
 
     stem: str
     image: Path
     labels: Path
+    dims: int = 2
 
     def read(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Read both.
 
         Returns:
-            The image, (rows, columns, channels) uint8, uint16 or float32; its labels, (rows, columns) uint8 or uint16.
+            The image, (rows, columns, channels) uint8, uint16 or float32, or (slices, rows, columns, channels) if
+            `dims` is 3; its labels, uint8 or uint16, of the same shape without the channels.
 
         Raises:
             RetintError: one of them cannot be read, or their sizes differ.
         """
-        image, labels = read_image(self.image), read_labels(self.labels)
-        if image.shape[:2] != labels.shape:
-            raise RetintError(other_size(self.labels, labels.shape, image.shape))
+        image, labels = read_pixels(self.image, self.dims), read_indices(self.labels, self.dims)
+        if image.shape[:-1] != labels.shape:
+            raise RetintError(other_size(self.labels, labels.shape, image.shape[:-1]))
         return image, labels
 
 
@@ -78,6 +91,7 @@ class Dataset:
         colours: one (r, g, b) of 0 to 255 each, if the set says so.
         ignore: the label of a pixel that is never counted; always 255.
         splits: by name.
+        dims: 2 for images, 3 for volumes.
     """
 
     root: Path
@@ -85,6 +99,7 @@ class Dataset:
     colours: tuple[Colour, ...] | None
     ignore: int
     splits: dict[str, Split]
+    dims: int = 2
 
 
 def open_dataset(path: str | Path) -> Dataset:
@@ -99,8 +114,9 @@ def open_dataset(path: str | Path) -> Dataset:
     root = Path(path)
     folders = split_folders(root)
     classes, colours = _read_classes(root, folders)
-    splits = {name: Split(name, folder, _pairs(folder)) for name, folder in folders.items()}
-    return Dataset(root, classes, colours, IGNORE, splits)
+    dims = find_dims(root, folders)
+    splits = {name: Split(name, folder, _pairs(folder, dims)) for name, folder in folders.items()}
+    return Dataset(root, classes, colours, IGNORE, splits, dims)
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -134,24 +150,52 @@ def split_folders(root: Path) -> dict[str, Path]:
     return parts
 
 
+def find_dims(root: Path, folders: dict[str, Path]) -> int:
+    """2 for a set of images, 3 for one of volumes: what `classes.json` says under "dims", else what the first image is.
+
+    Raises:
+        RetintError: it says something else than 2 or 3.
+    """
+    path = root / "classes.json"
+    try:
+        dims = json.loads(path.read_text(encoding="utf-8-sig")).get("dims")
+    except (OSError, ValueError, AttributeError):  # missing or malformed: for others to tell
+        dims = None
+    if dims is None:
+        first = next((file for folder in folders.values() for file in image_files(folder / "images")), None)
+        return 3 if first is not None and is_volume(first) else 2
+    if type(dims) is not int or dims not in (2, 3):
+        raise RetintError(f'{path}: found "dims": {json.dumps(dims)}; expected 2 for images or 3 for volumes')
+    return dims
+
+
 def image_files(folder: Path) -> list[Path]:
-    """The image files right in a folder, ordered by stem; none if there is no such folder."""
+    """The files and .zarr folders of images right in a folder, ordered by stem; none if there is no such folder."""
     if not folder.is_dir():
         return []
-    files = (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
-    return sorted((p for p in files if p.is_file()), key=lambda p: (p.stem, p.name))
+    return sorted(images_in(folder), key=lambda p: (volume_stem(p), p.name))
 
 
 def label_files(folder: Path) -> list[Path]:
-    """The image files in a folder that can hold class indices: PNG and TIFF, which keep every value as it is."""
-    return [p for p in image_files(folder) if p.suffix.lower() in LABEL_SUFFIXES]
+    """The image files in a folder that can hold class indices: those of a format that keeps every value as it is."""
+    return [p for p in image_files(folder) if volume_suffix(p) in LABEL_SUFFIXES]
 
 
-def _pairs(folder: Path) -> tuple[Pair, ...]:
+def read_pixels(file: Path, dims: int) -> NDArray[Any]:
+    """An image, (rows, columns, channels), or a volume, (slices, rows, columns, channels)."""
+    return read_image(file) if dims == 2 else read_volume(file).pixels
+
+
+def read_indices(file: Path, dims: int) -> NDArray[Any]:
+    """Labels, (rows, columns) or (slices, rows, columns), uint8 or uint16."""
+    return read_labels(file) if dims == 2 else read_volume_labels(file).pixels
+
+
+def _pairs(folder: Path, dims: int) -> tuple[Pair, ...]:
     # reversed: of two files with one stem, which the check reports, the first counts
-    images = {p.stem: p for p in reversed(image_files(folder / "images"))}
-    labels = {p.stem: p for p in reversed(label_files(folder / "labels"))}
-    return tuple(Pair(stem, images[stem], labels[stem]) for stem in sorted(images.keys() & labels.keys()))
+    images = {volume_stem(p): p for p in reversed(image_files(folder / "images"))}
+    labels = {volume_stem(p): p for p in reversed(label_files(folder / "labels"))}
+    return tuple(Pair(stem, images[stem], labels[stem], dims) for stem in sorted(images.keys() & labels.keys()))
 
 
 def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...], tuple[Colour, ...] | None]:
@@ -159,7 +203,9 @@ def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...]
     if not path.is_file():
         if (root.parent / "classes.json").is_file():
             raise RetintError(f"{path}: missing, but there is one in the folder above: give {root.parent}")
-        raise RetintError(f"{path}: missing; write it with your own names for the classes: {_suggestion(folders)}")
+        raise RetintError(
+            f"{path}: missing; write it with your own names for the classes: {_suggestion(root, folders)}"
+        )
     try:
         card = json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -195,12 +241,12 @@ def _is_colour(value: object) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value)
 
 
-def _suggestion(folders: dict[str, Path]) -> str:
+def _suggestion(root: Path, folders: dict[str, Path]) -> str:
     """A `classes.json` with as many classes as a few of the label files hold."""
-    highest = 1
+    highest, dims = 1, find_dims(root, folders)
     for file in [file for folder in folders.values() for file in label_files(folder / "labels")[:8]]:
         try:
-            labels = read_labels(file)
+            labels = read_indices(file, dims)
         except RetintError:
             continue
         highest = max(highest, int(np.max(labels, where=labels < IGNORE, initial=0)))

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from retint.images import volume_stem
+
 Kind = tuple[int, str]  # channels and dtype of an image
 
 _VALUES = 5  # values told of one file
@@ -16,32 +18,51 @@ def empty(images: Path) -> str:
     return f"{images}: found no images; expected at least one: put some there, or remove {images.parent}"
 
 
+def mixed(root: Path, files: Sequence[Path], of: int, dims: int) -> str:
+    """Files of the other number of dimensions than their set's."""
+    names = ", ".join(str(file.relative_to(root)) for file in files[:_VALUES])
+    more = f" and {len(files) - _VALUES} more" if len(files) > _VALUES else ""
+    found, expected = ("volumes", "2-D images") if dims == 2 else ("2-D images", "volumes")
+    return (
+        f'{root}: found {found} ({names}{more}); expected all {of} files to be {expected}, as "dims" in '
+        f"classes.json or else the first image says: make a set of each kind"
+    )
+
+
+def other_spacing(image: Path, found: Sequence[float], usual: Sequence[float]) -> str:
+    """A volume of much coarser or finer voxels than most."""
+    told, wanted = (" x ".join(f"{size:g}" for size in spacing) for spacing in (found, usual))
+    return f"{image}: found voxels of {told}; expected about {wanted}, as most have: resample it and its labels"
+
+
 def same_name(files: Sequence[Path]) -> str:
     """Several files of one stem, so that nobody knows which one counts."""
-    names = ", ".join(file.name for file in files)
-    return f"{files[0].parent}: found {names}; expected one file named {files[0].stem}: rename or remove the others"
+    names, stem = ", ".join(file.name for file in files), volume_stem(files[0])
+    return f"{files[0].parent}: found {names}; expected one file named {stem}: rename or remove the others"
 
 
 def no_labels_folder(labels: Path) -> str:
     """A part without `labels/`."""
-    return f"{labels}: missing; expected a PNG of class indices for each image, of the same name: put them there"
+    return f"{labels}: missing; expected a file of class indices for each image, of the same name: put them there"
 
 
 def no_labels(labels: Path, image: Path, found: str | None) -> str:
     """An image without labels; `found` is a file of its name that cannot be its labels."""
     wrong = f"found {found}" if found else "missing"
-    return f"{labels}: {wrong}; expected a PNG or TIFF of class indices: make it, or move {image} away"
+    kinds = "PNG or TIFF" if labels.suffix == ".png" else "TIFF stack, NIfTI or OME-Zarr"
+    return f"{labels}: {wrong}; expected a {kinds} of class indices: make it, or move {image} away"
 
 
 def no_image(labels: Path, images: Path) -> str:
     """Labels without an image."""
-    return f"{labels}: found no image named {labels.stem} in {images}; expected one: add it, or move the labels away"
+    return f"{labels}: found no image named {volume_stem(labels)} in {images}; expected one: add it, or move the labels away"
 
 
 def other_size(labels: Path, found: tuple[int, ...], image: tuple[int, ...]) -> str:
-    """Labels of another size than their image; both sizes as (rows, columns, ...)."""
+    """Labels of another size than their image; both sizes as (rows, columns) or (slices, rows, columns)."""
+    told, wanted = (" x ".join(map(str, reversed(shape))) for shape in (found, image))
     return (
-        f"{labels}: found {found[1]} x {found[0]} pixels; expected {image[1]} x {image[0]}, the size of its image: "
+        f"{labels}: found {told} {'pixels' if len(found) == 2 else 'voxels'}; expected {wanted}, the size of its image: "
         f"save it again at that size, with nearest-neighbour resampling"
     )
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retint.images import read_labels
 from retint.scoring import Confusion
 
-from .folder import IGNORE, Pair
+from .folder import IGNORE, Pair, read_indices
 
 _IMAGES = 8
+_PLANES = 8  # of each volume
 _WINDOW = 1024  # rows and columns looked at, in the middle of larger images
 
 
@@ -29,6 +29,9 @@ def choose_stride(
     For each stride the labels themselves are averaged over the grid's cells, enlarged again and compared with what
     they were: no network on that grid can do much better. Looks at 8 images at most, spread over the set.
 
+    Of volumes it looks at the planes of the slices, 8 at most of each, spread over those with labels. The stride is
+    that of rows and columns; it says nothing of the slices, which often lie further apart.
+
     Args:
         pairs: images with labels.
         classes: K.
@@ -43,7 +46,7 @@ def choose_stride(
         RetintError: labels cannot be read.
     """
     chosen = [pairs[i] for i in sorted({round(i) for i in np.linspace(0, len(pairs) - 1, _IMAGES)})] if pairs else []
-    labels = [_middle(read_labels(pair.labels)) for pair in chosen]
+    labels = [_middle(plane) for pair in chosen for plane in _planes(read_indices(pair.labels, pair.dims), ignore)]
     for stride in sorted(candidates, reverse=True):
         confusion = Confusion(classes, ignore)
         for truth in labels:
@@ -86,6 +89,18 @@ def _enlarged(plane: NDArray[np.float32], stride: int, size: int) -> NDArray[np.
     above = np.minimum(below + 1, len(plane) - 1)
     part = (place - below).astype(np.float32)[:, None]
     return np.asarray(plane[below] * (1 - part) + plane[above] * part)
+
+
+def _planes(labels: NDArray[Any], ignore: int) -> list[NDArray[Any]]:
+    """Labels as a list of (rows, columns): an image itself, some slices of a volume."""
+    if labels.ndim == 2:
+        return [labels]
+    known = np.flatnonzero((labels != ignore).any(axis=(1, 2)))
+    return (
+        [labels[known[i]] for i in sorted({round(i) for i in np.linspace(0, len(known) - 1, _PLANES)})]
+        if len(known)
+        else []
+    )
 
 
 def _middle(labels: NDArray[Any]) -> NDArray[Any]:

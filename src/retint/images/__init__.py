@@ -1,21 +1,39 @@
-"""Pixels in and out of files: images, class indices, probabilities. Knows NumPy arrays and paths, nothing else."""
+"""Pixels in and out of files: images and volumes, class indices, probabilities. Knows NumPy arrays and paths, nothing else."""
 
 from .convert import fit_channels, to_unit
 from .detail import detail
 from .find import IMAGE_SUFFIXES, find_images
 from .read import ColouredMask, read_image, read_labels
+from .volume import (
+    Volume,
+    is_volume,
+    read_volume,
+    read_volume_labels,
+    volume_stem,
+    volume_suffix,
+    write_volume_labels,
+    write_volume_probabilities,
+)
 from .write import write_image, write_labels, write_probabilities
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "ColouredMask",
+    "Volume",
     "detail",
     "find_images",
     "fit_channels",
+    "is_volume",
     "read_image",
     "read_labels",
+    "read_volume",
+    "read_volume_labels",
     "to_unit",
+    "volume_stem",
+    "volume_suffix",
     "write_image",
     "write_labels",
     "write_probabilities",
+    "write_volume_labels",
+    "write_volume_probabilities",
 ]

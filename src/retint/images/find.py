@@ -1,4 +1,4 @@
-"""Which files are meant when a person names files and folders."""
+"""Which files are meant when a person names files and folders, and what their names say."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from retint.errors import RetintError
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
+NIFTI_SUFFIXES = frozenset({".nii", ".nii.gz"})
+ZARR_SUFFIXES = frozenset({".zarr", ".ome.zarr"})  # of folders
+
+_ZARR_FILES = (".zattrs", ".zgroup", ".zarray", "zarr.json")
 
 
 def find_images(paths: Iterable[str | PathLike[str]]) -> list[Path]:
-    """Expand folders to the image files in them.
+    """Expand folders to the image files in them. A .zarr folder is one image.
 
     Args:
         paths: files, kept as they are whatever their suffix, and folders. Folders inside folders and hidden files
@@ -29,11 +34,10 @@ def find_images(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = [p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-            inside = sorted((p for p in inside if not p.name.startswith(".")), key=_natural)
+        if path.is_dir() and not is_zarr(path):
+            inside = sorted(images_in(path), key=_natural)
             if not inside:
-                kinds = " ".join(sorted(IMAGE_SUFFIXES))
+                kinds = " ".join(sorted(IMAGE_SUFFIXES | NIFTI_SUFFIXES | {".zarr"}))
                 raise RetintError(f"{path}: found no images in this folder; expected {kinds}: name another folder")
             found += inside
         elif path.exists():
@@ -41,6 +45,44 @@ def find_images(paths: Iterable[str | PathLike[str]]) -> list[Path]:
         else:
             raise RetintError(f"{path}: found no such file; expected an image or a folder of images: check the name")
     return list(dict.fromkeys(found))
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The files and .zarr folders right in a folder that are images by their names, in no order; hidden ones are not."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".") and _is_image(path)]
+
+
+def is_zarr(path: str | PathLike[str]) -> bool:
+    """Whether a path is a Zarr folder: one named so, or one that holds Zarr's metadata."""
+    path = Path(path)
+    return path.is_dir() and (path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in _ZARR_FILES))
+
+
+def volume_suffix(path: str | PathLike[str]) -> str:
+    """The whole suffix of an image file, lower case: `.nii.gz` and `.ome.zarr` are one suffix.
+
+    >>> volume_suffix("a.b.nii.gz"), volume_suffix("A.OME.TIF"), volume_suffix("a.b.png"), volume_suffix("a")
+    ('.nii.gz', '.ome.tif', '.png', '')
+    """
+    name = Path(path)
+    last, before = name.suffix.lower(), Path(name.stem).suffix.lower()
+    return before + last if last and (before == ".ome" or (before, last) == (".nii", ".gz")) else last
+
+
+def volume_stem(path: str | PathLike[str]) -> str:
+    """The name of an image file without its whole suffix.
+
+    >>> volume_stem("scans/a.b.nii.gz"), volume_stem("a.ome.zarr"), volume_stem("a.png")
+    ('a.b', 'a', 'a')
+    """
+    name = Path(path).name
+    return name.removesuffix(name[len(name) - len(volume_suffix(path)) :])
+
+
+def _is_image(path: Path) -> bool:
+    if path.suffix.lower() == ".zarr":
+        return path.is_dir()
+    return (path.suffix.lower() in IMAGE_SUFFIXES or volume_suffix(path) in NIFTI_SUFFIXES) and path.is_file()
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:

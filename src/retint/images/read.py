@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from retint.errors import RetintError
 
+from .find import NIFTI_SUFFIXES, is_zarr, volume_suffix
 from .tiff import is_tiff, read_tiff, read_tiff_labels
 
 Pixels = NDArray[Any]
@@ -59,13 +60,15 @@ def read_image(path: str | PathLike[str]) -> Pixels:
         (signed and 32-bit integers, half and double precision).
 
     Raises:
-        RetintError: no such file, not an image, truncated, empty, or more than one image (a stack, an animation).
+        RetintError: no such file, not an image, truncated, empty, or more than one image (an animation, or a volume:
+            see `read_volume`).
     """
     path = Path(path)
-    with _told(path):
-        head = _head(path)
+    _refuse_volume(path)
+    with told(path):
+        head = head_of(path)
         pixels = read_tiff(path) if is_tiff(head) else _read_shown(path, head)
-        return _whole(path, pixels)
+        return whole(path, pixels)
 
 
 def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
@@ -82,12 +85,18 @@ def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
         RetintError: the file cannot be read, or cannot hold class indices (JPEG, fractions, negative numbers).
     """
     path = Path(path)
-    with _told(path):
-        head = _head(path)
+    _refuse_volume(path)
+    with told(path):
+        head = head_of(path)
         values = read_tiff_labels(path) if is_tiff(head) else _read_values(path, head)
         if values is None:
             raise ColouredMask(path)
-        return _whole(path, _as_indices(path, values))
+        return whole(path, as_indices(path, values))
+
+
+def _refuse_volume(path: Path) -> None:
+    if path.exists() and (volume_suffix(path) in NIFTI_SUFFIXES or is_zarr(path)):
+        raise RetintError(f"{path}: found a volume; expected one 2-D image: take a 3-D model, or save a slice as PNG")
 
 
 def _read_shown(path: Path, head: bytes) -> Pixels:
@@ -155,7 +164,8 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels[::rows, ::columns]
 
 
-def _as_indices(path: Path, values: NDArray[Any]) -> NDArray[Any]:
+def as_indices(path: Path, values: NDArray[Any]) -> NDArray[Any]:
+    """Stored values as class indices, uint8 or uint16; see `read_labels`."""
     if values.dtype in (np.uint8, np.uint16):
         return values
     if values.dtype == np.bool_:
@@ -170,14 +180,16 @@ def _as_indices(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.uint8 if high < 256 else np.uint16)
 
 
-def _whole(path: Path, pixels: Pixels) -> Pixels:
+def whole(path: Path, pixels: Pixels) -> Pixels:
+    """Pixels in one piece of memory; an error if there are none."""
     if not pixels.size:
         size = " x ".join(map(str, pixels.shape))
         raise RetintError(f"{path}: found an image of {size}; expected at least 1 x 1 pixel: save it again")
     return np.ascontiguousarray(pixels)
 
 
-def _head(path: Path) -> bytes:
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, which tell its kind."""
     with path.open("rb") as file:
         return file.read(_HEAD)
 
@@ -194,23 +206,23 @@ def _opened(path: Path, head: bytes) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path, what: str = "an image", kinds: str = _KINDS) -> Iterator[None]:
     """Turn whatever a decoder raises on a missing or damaged file into one line that names it."""
     try:
         yield
     except RetintError:
         raise
     except FileNotFoundError:
-        raise RetintError(f"{path}: found no such file; expected an image: check the name") from None
+        raise RetintError(f"{path}: found no such file; expected {what}: check the name") from None
     except IsADirectoryError:
-        raise RetintError(f"{path}: found a folder; expected an image: name a file inside it") from None
+        raise RetintError(f"{path}: found a folder; expected {what}: name a file inside it") from None
     except UnidentifiedImageError:
         empty = path.stat().st_size == 0
         raise RetintError(
-            f"{path}: found {'an empty file' if empty else 'no image'}; expected {_KINDS}: save it in one of these"
+            f"{path}: found {'an empty file' if empty else 'no image'}; expected {kinds}: save it in one of these"
         ) from None
     except Exception as error:  # decoders raise whatever they like on damaged bytes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RetintError(
-            f"{path}: found a file that cannot be read ({reason}); expected a whole {_KINDS}: copy or save it again"
+            f"{path}: found a file that cannot be read ({reason}); expected a whole {kinds}: copy or save it again"
         ) from error

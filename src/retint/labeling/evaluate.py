@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ..data import open_dataset
 from ..errors import RetintError
-from ..images import read_image, read_labels
 from ..network.hardware import Precision
 from ..scoring import Confusion, RocAuc
 from .model import Model
+from .plan import TileSide
 
 _IGNORE = 255
+_KINDS = {2: "2-D images", 3: "volumes (3-D)"}
 
 
 @dataclass
@@ -62,16 +63,16 @@ class Evaluation:
 
 
 def evaluate(
-    model: Model, dataset: str | Path, split: str | None = None, steps: Sequence[int] = (1, 2, 4, 8), *,
-    tile: int | None = None, precision: Precision | None = None, progress: Callable[[int, int], None] | None = None,
+    model: Model, dataset: str | Path, split: str | None = None, steps: Sequence[int] | None = None, *,
+    tile: TileSide | None = None, precision: Precision | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:  # fmt: skip
-    """Label every image of a part of a data set and compare with its labels.
+    """Label every image, or volume, of a part of a data set and compare with its labels.
 
     Args:
         model: the labeller.
         dataset: a folder with images and labels.
         split: train, val or test; None takes val, or what there is.
-        steps: the numbers of steps to measure at.
+        steps: the numbers of steps to measure at; None: 1, 2, 4, 8, or as many as the architecture is made for.
         tile, precision: see `Model.label`.
         progress: called with the images done and all images.
 
@@ -84,6 +85,11 @@ def evaluate(
             f"{data.root / 'classes.json'}: classes {', '.join(data.classes)}; {model.name} has {', '.join(model.classes)}: the "
             "names and their order must agree"
         )
+    if data.dims != model.dims:
+        raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
+    if steps is None:
+        most = model.card.steps
+        steps = sorted({min(step, most) for step in ((1, 2, 4, 8) if most >= 8 else range(1, most + 1))})
     if not steps or min(steps) < 1:
         raise RetintError("--steps: numbers of at least 1 are needed, such as 1,2,4,8")
     name = split or ("val" if "val" in data.splits else next(iter(data.splits)))
@@ -97,16 +103,15 @@ def evaluate(
     if classes == 2:
         result.aucs = {s: RocAuc(bins=1 << 16) for s in result.confusions}
     for done, pair in enumerate(pairs, start=1):
-        image, truth = read_image(pair.image), read_labels(pair.labels)
-        if truth.shape != image.shape[:2]:
-            raise RetintError(f"{pair.labels}: {truth.shape} pixels; its image has {image.shape[:2]}: sizes must agree")
+        image, truth = pair.read()
         own = Confusion(classes)
         for labeling in model.refinements(image, at=steps, tile=tile, precision=precision, where=str(pair.image)):
             own = Confusion(classes)
             own.add(truth, labeling.labels)
             result.confusions[labeling.steps].merge(own)
             if classes == 2:
-                _add_scores(result.aucs[labeling.steps], truth, labeling.probabilities)
+                for where, probabilities in labeling.probability_parts():
+                    _add_scores(result.aucs[labeling.steps], truth[where], probabilities)
         result.worst.append((_number(own.miou()) or 0.0, pair.stem))
         if progress:
             progress(done, len(pairs))

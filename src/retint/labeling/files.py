@@ -1,4 +1,4 @@
-"""Labelling files: from image files to files of labels and pictures, one bad file not stopping the others."""
+"""Labelling files: from files of images or volumes to files of labels and pictures, one bad file not stopping the others."""
 
 from __future__ import annotations
 
@@ -8,15 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import RetintError
-from ..images import read_image, read_labels, write_image, write_labels, write_probabilities
+from ..images import (
+    Volume,
+    is_volume,
+    read_image,
+    read_labels,
+    read_volume,
+    read_volume_labels,
+    volume_stem,
+    volume_suffix,
+    write_image,
+    write_labels,
+    write_probabilities,
+    write_volume_labels,
+    write_volume_probabilities,
+)
 from ..network.hardware import Precision
-from ..pictures import overlay, strip
+from ..pictures import displayable, montage, overlay, strip
+from .finer import Way
 from .labels import Labeling
 from .model import Model
+from .plan import TileSide
 
 STRIP_STEPS = (1, 2, 4, 8)
+_SLICES = 4  # shown of a volume
+_VOLUME_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr", ".ome.zarr")
 
 
 @dataclass(frozen=True)
@@ -27,8 +46,11 @@ class Wish:
     until_settled: bool = False
     budget: float | None = None
     scale: float = 1.0
-    tile: int | None = None
+    tile: TileSide | None = None
     precision: Precision | None = None
+    way: Way = "upsample"
+    resolution: int = 1
+    prior: bool = False
     start: Path | None = None
     hints: Path | None = None
     overlay: bool = True
@@ -63,74 +85,137 @@ class Outcome:
 def label_files(
     model: Model, images: Sequence[Path], out: Path, wish: Wish, progress: Callable[[int, int], None] | None = None
 ) -> Outcome:
-    """Label image files into a folder.
+    """Label files of images, or of volumes if the model is a 3-D one, into a folder.
 
     Writes, for an image NAME.ext: NAME.png (labels, indexed, in the model's colours), NAME.overlay.png, and on request
     NAME.probabilities.tif (K, rows, columns), NAME.estimate.tif (the same on the label grid: a start that continues
     exactly) and NAME.steps.png (the strip).
 
+    Labels and probabilities of a volume NAME.ext have its format, its place and its spacing, and its suffix in place of
+    .png and .tif; its overlay shows four slices, its strip the middle one.
+
     Raises:
         RetintError: two images would write the same file, or `out` cannot be a folder.
     """
-    _refuse_clashes(images, out)
+    _refuse_clashes(images, out, model.dims)
     outcome = Outcome(model.name)
     for done, image in enumerate(images):
         if progress:
             progress(done, len(images))
-        if wish.skip_existing and _outputs(image, out, wish)["labels"].is_file():
+        if wish.skip_existing and _outputs(image, out, wish, model.dims)["labels"].exists():
             outcome.skipped.append(str(image))
             continue
         try:
-            row, warning = _label_file(model, image, out, wish)
+            row, warnings = _label_file(model, image, out, wish)
         except RetintError as error:
             outcome.failed.append({"image": str(image), "error": str(error)})
         except (MemoryError, OSError) as error:
             outcome.failed.append({"image": str(image), "error": f"{image}: {error or 'not enough memory'}"})
         else:
             outcome.images.append(row)
-            if warning:
-                outcome.warnings.append(warning)
+            outcome.warnings += warnings
     if progress:
         progress(len(images), len(images))
     return outcome
 
 
-def _label_file(model: Model, path: Path, out: Path, wish: Wish) -> tuple[dict[str, Any], str | None]:
-    files = _outputs(path, out, wish)
+def _label_file(model: Model, path: Path, out: Path, wish: Wish) -> tuple[dict[str, Any], list[str]]:
+    files, where, dims = _outputs(path, out, wish, model.dims), str(path), model.dims
     if not wish.overwrite and (there := [file for file in files.values() if file.exists()]):
         raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over it")
-    pixels = read_image(path)
+    image = _read(path, dims)
     labeling = model.label(
-        pixels, wish.steps, start=_map_for(path, wish.start, "--start"), hints=_map_for(path, wish.hints, "--hints"),
+        image.pixels, wish.steps, start=_map_for(path, wish.start, "--start", dims), hints=_map_for(path, wish.hints, "--hints", dims),
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
-        record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities else None, where=str(path),
+        record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities else None, way=wish.way,
+        resolution=wish.resolution, prior=wish.prior, where=where,
     )  # fmt: skip
-    _write(model, labeling, pixels, files)
+    _write(model, labeling, image, files)
     row = {
-        "image": str(path), "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),
+        "image": where, "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),
         "settled": labeling.settled, "fractions": {name: round(share, 6) for name, share in labeling.fractions.items()},
     }  # fmt: skip
-    return row, model.scale_warning(pixels, str(path), wish.scale)
+    warnings = (
+        model.scale_warning(image.pixels, where, wish.scale),
+        model.spacing_warning(image.spacing, image.unit, where, wish.scale),
+    )
+    return row, [line for line in warnings if line]
 
 
-def _write(model: Model, labeling: Labeling, pixels: Any, files: dict[str, Path]) -> None:
+def _read(path: Path, dims: int) -> Volume:
+    """A file's pixels, (rows, columns, channels) or (slices, rows, columns, channels), and what else it says.
+
+    Raises:
+        RetintError: it cannot be read, or is a volume for a 2-D model or an image for a 3-D one.
+    """
+    volume = is_volume(path)
+    if dims == 2:
+        if volume:
+            raise RetintError(f"{path}: is a volume; the model labels 2-D images: save its slices, or use a 3-D model")
+        return Volume(read_image(path))
+    image = read_volume(path)
+    if not volume and len(image.pixels) == 1:
+        raise RetintError(f"{path}: is a 2-D image; the model labels volumes: use a 2-D model")
+    return image
+
+
+def _write(model: Model, labeling: Labeling, image: Volume, files: dict[str, Path]) -> None:
     """The labels last: where they are, everything is."""
-    palette = list(model.card.colours)
+    pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
     if "overlay" in files:
-        write_image(files["overlay"], overlay(pixels, labeling.labels, palette, background=background(model)))
+        write_image(files["overlay"], overlay_of(model, pixels, labeling.labels))
     if "strip" in files:
         write_image(files["strip"], strip_of(model, pixels, labeling))
     if "probabilities" in files:
-        write_probabilities(files["probabilities"], labeling.probabilities, model.classes)
-        if labeling.estimate is not None:
+        if volume:
+            write_volume_probabilities(files["probabilities"], labeling.probabilities, model.classes, image)
+        else:
+            write_probabilities(files["probabilities"], labeling.probabilities, model.classes)
+        if labeling.estimate is None:
+            pass
+        elif volume:
+            grid = _grid_of(labeling, labeling.estimate, image)
+            write_volume_probabilities(files["estimate"], labeling.estimate, model.classes, grid)
+        else:
             write_probabilities(files["estimate"], labeling.estimate, model.classes)
-    write_labels(files["labels"], labeling.labels, palette)
+    if volume:
+        write_volume_labels(files["labels"], labeling.labels, palette, image)
+    else:
+        write_labels(files["labels"], labeling.labels, palette)
+
+
+def _grid_of(labeling: Labeling, estimate: NDArray[np.float32], image: Volume) -> Volume:
+    """The label grid of a volume as a volume, whose voxels are as far apart as its cells."""
+    if image.spacing is None:
+        return Volume(estimate[0])
+    slices, rows, columns = (
+        size * stride / labeling.scale for size, stride in zip(image.spacing, labeling.strides, strict=True)
+    )
+    return Volume(estimate[0], (slices, rows, columns), image.unit)
+
+
+def overlay_of(model: Model, pixels: Any, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The labels over the image, (rows, columns, 3) uint8; of a volume over some slices, evenly spread, side by side."""
+    palette = list(model.card.colours)
+    if labels.ndim == 2:
+        return overlay(pixels, labels, palette, background=background(model))
+    count = min(_SLICES, len(labels))
+    chosen = [len(labels) * (2 * k + 1) // (2 * count) for k in range(count)]
+    rows = labels.shape[1]
+    shown = displayable(np.concatenate([pixels[k] for k in chosen]))  # together, so that all are equally bright
+    parts = (shown[n * rows : (n + 1) * rows] for n in range(count))
+    return montage(
+        [overlay(part, labels[k], palette, background=background(model)) for k, part in zip(chosen, parts, strict=True)]
+    )
 
 
 def strip_of(model: Model, pixels: Any, labeling: Labeling) -> Any:
-    """The picture of the estimate at the recorded steps and at the last one."""
+    """The picture of the estimate at the recorded steps and at the last one; of a volume in its middle slice."""
     shown = {step: labels for step, labels in labeling.recorded.items() if step <= labeling.steps}
     shown[labeling.steps] = labeling.labels
+    if labeling.labels.ndim == 3:
+        middle = len(pixels) // 2
+        pixels, shown = pixels[middle], {step: labels[middle] for step, labels in shown.items()}
     estimates = sorted(shown.items())
     return strip(pixels, estimates, list(model.card.colours), classes=model.classes, background=background(model))
 
@@ -140,52 +225,70 @@ def background(model: Model) -> int | None:
     return model.classes.index("background") if "background" in model.classes else None
 
 
-def _outputs(image: Path, out: Path, wish: Wish) -> dict[str, Path]:
-    files = {"labels": out / f"{image.stem}.png"}
+def _outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
+    stem, labels, planes = _names(image, dims)
+    files = {"labels": out / f"{stem}{labels}"}
     if wish.overlay:
-        files["overlay"] = out / f"{image.stem}.overlay.png"
+        files["overlay"] = out / f"{stem}.overlay.png"
     if wish.strip:
-        files["strip"] = out / f"{image.stem}.steps.png"
+        files["strip"] = out / f"{stem}.steps.png"
     if wish.probabilities:
-        files["probabilities"] = out / f"{image.stem}.probabilities.tif"
-        files["estimate"] = out / f"{image.stem}.estimate.tif"
+        files["probabilities"] = out / f"{stem}.probabilities{planes}"
+        files["estimate"] = out / f"{stem}.estimate.tif"
     return files
 
 
-def _refuse_clashes(images: Sequence[Path], out: Path) -> None:
+def _names(image: Path, dims: int) -> tuple[str, str, str]:
+    """What the names of an image's results begin with, and the suffixes of its labels and of its probabilities."""
+    if dims == 2:
+        return image.stem, ".png", ".tif"
+    suffix = volume_suffix(image)
+    if suffix not in _VOLUME_SUFFIXES:
+        suffix = ".ome.zarr" if image.is_dir() else ".tif"
+    return volume_stem(image), suffix, suffix
+
+
+def _refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
     if out.exists() and not out.is_dir():
         raise RetintError(f"--out {out}: is a file; expected a folder")
     seen: dict[str, Path] = {}
-    for image in images:
-        if image.stem in seen:
-            raise RetintError(
-                f"{image} and {seen[image.stem]}: both would be labelled into {out / image.stem}.png; label them apart"
-            )
-        seen[image.stem] = image
     inputs = {image.resolve() for image in images}
     for image in images:
-        if (out / f"{image.stem}.png").resolve() in inputs:
+        stem, suffix, _ = _names(image, dims)
+        labels = out / f"{stem}{suffix}"
+        if stem in seen:
+            raise RetintError(f"{image} and {seen[stem]}: both would be labelled into {labels}; label them apart")
+        seen[stem] = image
+        if labels.resolve() in inputs:
             raise RetintError(
-                f"--out {out}: the labels of {image} would replace the image {out / image.stem}.png; choose another folder"
+                f"--out {out}: the labels of {image} would replace the image {labels}; choose another folder"
             )
 
 
-def _map_for(image: Path, given: Path | None, option: str) -> Any:
+def _map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
     """The start or hints of an image: the file itself, or the one of the same name in a folder."""
     if given is None:
         return None
     path = given
-    if given.is_dir():
-        names = [f"{image.stem}{suffix}" for suffix in (".estimate.tif", ".probabilities.tif", ".png", ".tif", ".npy")]
-        found = [given / name for name in names if (given / name).is_file()]
+    if given.is_dir() and not (dims == 3 and is_volume(given)):
+        stem, labels, planes = _names(image, dims)
+        others = (".tif",) if dims == 2 else _VOLUME_SUFFIXES
+        ends = dict.fromkeys((".estimate.tif", f".probabilities{planes}", labels, *others, ".npy"))
+        found = [file for end in ends if (file := given / f"{stem}{end}").exists()]
         if not found:
-            raise RetintError(f"{option} {given}: holds no map for {image.name}; expected {names[2]} or {names[0]}")
+            raise RetintError(
+                f"{option} {given}: holds no map for {image.name}; expected {stem}{labels} or {stem}.estimate.tif"
+            )
         path = found[0]
     if path.suffix == ".npy":
         try:
             return np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise RetintError(f"{option} {path}: not a readable NumPy array ({error})") from None
+    if dims == 3:
+        pixels = read_volume(path).pixels
+        probabilities = pixels.dtype.kind == "f" and pixels.shape[-1] > 1  # NIfTI may store labels as floats
+        return np.moveaxis(pixels, -1, 0) if probabilities else read_volume_labels(path).pixels
     if path.suffix in (".tif", ".tiff"):
         pixels = read_image(path)
         if pixels.dtype.kind == "f":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..errors import RetintError
-from ..images import detail
 from ..modelfile import Card, find_model, load_model
 from ..network import RecurrentNetwork, restored
 from ..network.hardware import Precision, channels_last, compute_dtype
-from .labels import Labeling, scaled_size, score_bands
-from .refinement import SWEEP, Refinement
+from .advice import spacing_advice, texture_advice
+from .canvas import Canvas
+from .finer import Way, finer
+from .labels import Labeling
+from .pixels import Pixels
+from .plan import TileSide, plan
+from .refinement import Refinement
 from .source import Source
-from .starts import UNKNOWN, shares, start_estimate
-from .tiles import Tile
+from .starts import UNKNOWN, LabelMap, start_map
 
 MOST_STEPS = 256
 """Where labelling until settled gives up."""
@@ -66,31 +69,43 @@ class Model:
         return self.card.classes
 
     @property
-    def stride(self) -> int:
-        """Image pixels per label cell."""
-        return self._folded.geometry[0].stride
+    def dims(self) -> int:
+        """Spatial dimensions of what it labels: 2 for images, 3 for volumes."""
+        return len(self._folded.geometry)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Image pixels per label cell along each axis."""
+        return self._folded.strides
 
     def label(
-        self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: int | None = None,
+        self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
-        record: Sequence[int] = (), keep: bool | None = None, where: str = "image",
+        record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
+        where: str = "image",
     ) -> Labeling:  # fmt: skip
-        """Label every pixel of an image.
+        """Label every pixel of an image, or every voxel of a volume if the model is a 3-D one.
 
         Args:
-            image: (rows, columns) or (rows, columns, channels) array, or (channels, rows, columns) tensor; integers of any
-                depth, or floats from 0 to 1.
+            image: (rows, columns) or (rows, columns, channels) array, or (channels, rows, columns) tensor; a volume has
+                slices before its rows; integers of any depth, or floats from 0 to 1.
             steps: how many; the card says how many by default.
             start: where to begin: a Labeling, integer labels (rows, columns) with 255 for unknown, or probabilities
-                (K, rows, columns); None begins from nothing.
-            hints: labels (rows, columns) that a person fixed, 255 elsewhere: kept as given at every step.
-            tile: pixels of a tile's side; None chooses. The result is the same, to rounding.
+                (K, rows, columns), with slices for a volume, at any resolution; None begins from nothing.
+            hints: labels, of the image's own size, that a person fixed, 255 elsewhere: kept as given at every step.
+            tile: pixels of a tile's side, along all axes or along each; None chooses by the memory that a tile takes. The
+                result is the same, to rounding.
             precision: see `Model`.
             until_settled: take steps until no label changes at two steps running (256 at most).
             budget: seconds: take as many steps as fit, at least one.
             scale: label the image at this many times its resolution; the labels are returned at its own.
             record: steps whose labels are wanted too.
             keep: keep the probabilities; None keeps them unless the image is large.
+            way: how labels finer than the label grid come about: `upsample` interpolates; `stitch` interleaves the labels of
+                shifted copies; `unit` pools with unit stride, which gives the same in less time.
+            resolution: with `stitch`, image pixels per label: 1, or another divisor of the stride.
+            prior: multiply the classes' probabilities, at every step, by those of the whole image: for models that
+                learned from tags (Pinheiro and Collobert 2015, section 3.3). It depends on the image's every pixel.
             where: what to call the image in messages.
 
         Raises:
@@ -100,26 +115,34 @@ class Model:
             raise RetintError("steps, until settled, budget: give one of them")
         if steps is not None and steps < 1:
             raise RetintError(f"--steps {steps}: at least 1 is needed")
-        source, size = self._source(image, scale, where)
-        refinement = self._refinement(source, size, start, hints, tile, precision)
+        source = Source(image, self.card, self.dims, where, scale)
         wanted = steps or self.card.steps
-        classes = len(self.classes)
-        small = classes * math.prod(refinement.cells) <= _KEEP_VALUES
-        kept = (small if keep is None else keep) or until_settled or budget is not None or scale != 1
-        canvas = _Canvas(size, refinement, record, scale)
+        if way != "upsample" or self._folded.architecture.rescales:
+            given = {"a start": start is not None, "hints": hints is not None, "until settled": until_settled,
+                     "a budget": budget is not None, "a prior": prior}  # fmt: skip
+            self._refuse_finer(given, way)
+            every = [*(step for step in record if step <= wanted), wanted]
+            *recorded, last = self._finer(source, every, way, resolution, precision, scale)
+            return replace(last, recorded={one.steps: one.labels for one in recorded})
+        refinement = self._refinement(source, start, hints, tile, precision)
+        if prior:
+            refinement.prior = self._prior(refinement)
+        small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
+        kept = (small if keep is None else keep) or until_settled or budget is not None
+        canvas = Canvas(refinement, source.own, scale, record)
         if until_settled:
             settled = self._until_settled(refinement, canvas)
         elif budget is not None:
             settled = self._within(refinement, canvas, budget)
         else:
             while (left := wanted - refinement.steps) > 0:
-                take = left if refinement.whole else min(left, SWEEP)
+                take = left if refinement.whole else min(left, refinement.sweep)
                 refinement.advance(take, keep=kept or take < left, emit=canvas.paint, at=canvas.at(wanted, kept))
             settled = refinement.changes[-1] == 0
         return self._labeling(canvas.final(), refinement, settled, hints, scale, canvas.recorded)
 
     def refinements(
-        self, image: Any, *, start: Any = None, hints: Any = None, tile: int | None = None, precision: Precision | None = None,
+        self, image: Any, *, start: Any = None, hints: Any = None, tile: TileSide | None = None, precision: Precision | None = None,
         scale: float = 1.0, at: Sequence[int] | None = None, where: str = "image",
     ) -> Iterator[Labeling]:  # fmt: skip
         """One estimate after another, for as long as one asks; arguments as for `label`.
@@ -127,14 +150,48 @@ class Model:
         Args:
             at: yield the estimates after these numbers of steps alone, and end after the last of them.
         """
-        source, size = self._source(image, scale, where)
-        refinement = self._refinement(source, size, start, hints, tile, precision)
-        targets = itertools.count(1) if at is None else iter(sorted(set(at)))
+        source = Source(image, self.card, self.dims, where, scale)
+        targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
+        if self._folded.architecture.rescales:
+            self._refuse_finer({"a start": start is not None, "hints": hints is not None}, "upsample")
+            groups = ([target] for target in targets) if at is None else [sorted(set(at))]
+            for group in groups:
+                yield from self._finer(source, group, "upsample", 1, precision, scale)
+            return
+        refinement = self._refinement(source, start, hints, tile, precision)
         for target in targets:
             while (left := target - refinement.steps) > 0:
-                refinement.advance(left if refinement.whole else min(left, SWEEP))
-            labels = _Canvas(size, refinement, (), scale).final()
+                refinement.advance(left if refinement.whole else min(left, refinement.sweep))
+            labels = Canvas(refinement, source.own, scale).final()
             yield self._labeling(labels, refinement, refinement.changes[-1] == 0, hints, scale, {})
+
+    def _finer(
+        self, source: Source, steps: Sequence[int], way: Way, resolution: int, precision: Precision | None, scale: float
+    ) -> Iterator[Labeling]:
+        """The labelings after some numbers of steps, by a way that takes all of them at once."""
+        if resolution < 1:
+            raise RetintError(f"--resolution {resolution}: at least 1 pixel per label is needed")
+        wanted = sorted(set(steps))
+        found = finer(self._network(precision), source, wanted[-1], way, resolution, wanted, _PIECE_BYTES)
+        for step in wanted:
+            estimate, strides = found.planes[step], found.strides[step]
+            pixels = Pixels(source.own, estimate.shape[1:], strides, scale)
+            yield Labeling(
+                labels=pixels.labels(estimate), steps=step, changes=tuple(found.changes[:step]),
+                settled=found.changes[step - 1] == 0, classes=self.classes, strides=strides, estimate=estimate, scale=scale,
+            )  # fmt: skip
+
+    def _refuse_finer(self, given: dict[str, bool], way: Way) -> None:
+        """What goes step by step on one label grid has no part in ways that do not."""
+        if found := [name for name, there in given.items() if there]:
+            how = f"--way {way}" if way != "upsample" else f"{self.name}, whose labels grow coarser at every step"
+            raise RetintError(f"{' and '.join(found)}: not possible with {how}; leave one of them out")
+
+    def _prior(self, refinement: Refinement) -> Tensor:
+        """The logarithm of the classes' probabilities in the whole image, (K,)."""
+        scores = refinement.image_scores()
+        one = self.card.trained_on.get("one_tag_each", False)
+        return torch.log_softmax(scores, 0) if one else torch.nn.functional.logsigmoid(scores)
 
     def _labeling(
         self, labels: NDArray[np.uint8], refinement: Refinement, settled: bool, hints: Any, scale: float,
@@ -143,73 +200,49 @@ class Model:
         fixed = None if hints is None else np.asarray(hints).astype(np.uint8)
         if fixed is not None:
             for plane in (labels, *recorded.values()):
-                plane[fixed != UNKNOWN] = fixed[fixed != UNKNOWN]
+                np.copyto(plane, fixed, where=fixed != UNKNOWN)
         return Labeling(
             labels=labels, steps=refinement.steps, changes=tuple(refinement.changes), settled=settled, classes=self.classes,
-            stride=self.stride, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
+            strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
         )  # fmt: skip
 
     def scale_warning(self, image: Any, where: str = "image", scale: float = 1.0) -> str | None:
         """A line for the user if the image's texture is much finer or coarser than what the model was trained on."""
-        if self.card.detail is None:
-            return None
-        source, _ = self._source(image, scale, where)
-        if min(source.size) < 64:
-            return None
-        mean, spread = self.card.detail
-        found = detail(source.unit())
-        if abs(found - mean) <= max(4 * spread, 0.15):
-            return None
-        coarse = found < mean
-        size = self.card.image_size
-        return (
-            f"{where}: its texture is much {'coarser' if coarse else 'finer'} than that of the images {self.name} was trained on"
-            f"{f' ({size[1]} x {size[0]} pixels)' if size else ''}; objects may be too {'large' if coarse else 'small'}: "
-            f"try --scale {'0.5' if coarse else '2'}"
-        )
+        return texture_advice(self.card, self.name, Source(image, self.card, self.dims, where, scale), where)
 
-    def _source(self, image: Any, scale: float, where: str) -> tuple[Source, tuple[int, int]]:
-        source = Source(image, self.card, where)
-        if scale == 1:
-            return source, source.size
-        if not 0.01 <= scale <= 100:
-            raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
-        size = source.size
-        pixels = source.whole_unit()
-        x = torch.from_numpy(pixels).movedim(-1, 0)[None]
-        x = F.interpolate(x, size=scaled_size(size, scale), mode="bilinear", align_corners=False, antialias=scale < 1)
-        return Source.of_unit(x[0].movedim(0, -1).numpy(), self.card, where), size
+    def spacing_warning(
+        self, spacing: Sequence[float] | None, unit: str | None = None, where: str = "volume", scale: float = 1.0
+    ) -> str | None:
+        """A line for the user if a volume's voxels are not those of the volumes that the model was trained on.
+
+        Args:
+            spacing: from voxel to voxel along slices, rows, columns; None if it is not known.
+            unit: of the spacing. Sizes are compared if it is the card's, proportions in any case.
+            where: what to call the volume.
+            scale: at which it is labelled.
+        """
+        return spacing_advice(self.card, self.name, spacing, unit, where, scale)
 
     def _refinement(
-        self,
-        source: Source,
-        size: tuple[int, int],
-        start: Any,
-        hints: Any,
-        tile: int | None,
-        precision: Precision | None,
+        self, source: Source, start: Any, hints: Any, tile: TileSide | None, precision: Precision | None
     ) -> Refinement:
-        if tile is not None and tile < 1:
-            raise RetintError(f"--tile {tile}: at least 1 pixel is needed")
-        network = self._network(precision)
-        classes = len(self.classes)
-        given = None
+        sides = (tile,) * self.dims if isinstance(tile, int) else tile
+        if sides is not None and (len(sides) != self.dims or min(sides) < 1):
+            raise RetintError(f"--tile {tile}: at least 1 pixel is needed, for all {self.dims} axes or for each")
+        network, classes = self._network(precision), len(self.classes)
+        chosen = plan(network, source.size, sides, _PIECE_BYTES)
+        cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
+        given = fixed = None
         if start is not None:
             if isinstance(start, Labeling):
                 start = start.labels if start.estimate is None else start.estimate
-            given = start_estimate(start, classes, source.size, self.stride)
-        fixed = None
+            given = start_map(start, classes, source.size, self.strides, cells)
         if hints is not None:
             array = np.asarray(hints)
-            if array.shape != size:
-                raise RetintError(f"hints: shape {array.shape}, the image has {size}; they must agree")
-            if source.size != size:
-                rows, columns = ((np.arange(n) * m // n) for n, m in zip(source.size, size, strict=True))
-                array = array[rows[:, None], columns]
-            fixed = shares(array, classes, self.stride, "hints")
-        if tile is None and math.prod(source.size) > (side := self._piece()) ** 2:
-            tile = max(side - 2 * self._folded.geometry[0].halo(SWEEP)[0], 256)
-        return Refinement(network, source, given, fixed, tile)
+            if array.shape != source.own:
+                raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
+            fixed = LabelMap(array, classes, source.size, self.strides, "hints")
+        return Refinement(network, source, given, fixed, chosen)
 
     def _network(self, precision: Precision | None) -> RecurrentNetwork:
         dtype = compute_dtype(precision or self.precision, self.device)
@@ -218,24 +251,14 @@ class Model:
             self._ready[dtype] = channels_last(network)
         return self._ready[dtype]
 
-    def _piece(self) -> int:
-        """Side of the largest square image that is computed in one piece, by the memory of its widest layers."""
-        stride, widest = 1, 4.0
-        for unit in self._folded.context_units:
-            stride *= unit.layer.along(0)[1]
-            widest = max(widest, unit.channels / stride**2)
-        return int(math.sqrt(_PIECE_BYTES / (widest * 4 * 4)))
-
     @staticmethod
-    def _until_settled(refinement: Refinement, canvas: _Canvas) -> bool:
+    def _until_settled(refinement: Refinement, canvas: Canvas) -> bool:
         """Steps until two running change no label; exact in tiles too, by going back within a sweep."""
         quiet = 0
         while refinement.steps < MOST_STEPS:
-            take = 1 if refinement.whole else SWEEP // 2
+            take = 1 if refinement.whole else max(refinement.sweep // 2, 1)
             before, done = refinement.estimate, refinement.steps
-            for number, change in enumerate(
-                refinement.advance(take, emit=canvas.paint, at=canvas.at(None, True)), start=1
-            ):
+            for number, change in enumerate(refinement.advance(take, emit=canvas.paint, at=canvas.at()), start=1):
                 quiet = quiet + 1 if change == 0 else 0
                 if quiet == 2:
                     if number < take:
@@ -245,61 +268,16 @@ class Model:
         return False
 
     @staticmethod
-    def _within(refinement: Refinement, canvas: _Canvas, budget: float) -> bool:
+    def _within(refinement: Refinement, canvas: Canvas, budget: float) -> bool:
         """As many steps as fit into the budget, judged by what the last one took."""
         began = time.perf_counter()
         while True:
             step_began = time.perf_counter()
-            refinement.advance(1, emit=canvas.paint, at=canvas.at(None, True))
+            refinement.advance(1, emit=canvas.paint, at=canvas.at())
             now = time.perf_counter()
             last = now - step_began if refinement.steps > 1 or not refinement.whole else 0.0
             if now - began + last > budget or refinement.steps >= MOST_STEPS:
                 return refinement.changes[-1] == 0
-
-
-class _Canvas:
-    """The labels at the image's own pixels, filled tile by tile, at the steps that are wanted."""
-
-    def __init__(self, size: tuple[int, int], refinement: Refinement, record: Sequence[int], scale: float) -> None:
-        self.size, self.refinement, self.record, self.scale = size, refinement, tuple(record), scale
-        self.recorded: dict[int, NDArray[np.uint8]] = {}
-
-    def at(self, last: int | None, kept: bool) -> tuple[int, ...]:
-        """The steps at which tiles are painted: those recorded, and the last one if no estimate is kept to show it."""
-        return self.record if kept or last is None else (*self.record, last)
-
-    def paint(self, tile: Tile, step: int, estimate: Tensor) -> None:
-        """Put a tile's labels in their place."""
-        if self.scale != 1:
-            (a, b), (c, d) = tile.core  # recorded steps of a scaled image come in one piece
-            assert (a, b, c, d) == (0, self.refinement.cells[0], 0, self.refinement.cells[1])
-            self.recorded[step] = self._spread(estimate[0].float().cpu().numpy())
-            return
-        where, labels = self.refinement.labels_of(tile, estimate)
-        if step not in self.recorded:
-            self.recorded[step] = np.empty(self.size, np.uint8)
-        self.recorded[step][where] = labels
-
-    def final(self) -> NDArray[np.uint8]:
-        """The labels at the last step."""
-        step = self.refinement.steps
-        estimate = self.refinement.estimate
-        if self.scale != 1:
-            assert estimate is not None
-            return self._spread(estimate)
-        if estimate is None:
-            return self.recorded[step] if step in self.record else self.recorded.pop(step)
-        labels = np.empty(self.size, np.uint8)
-        for tile, part in self.refinement.shown():
-            where, shown = self.refinement.labels_of(tile, part)
-            labels[where] = shown
-        return labels
-
-    def _spread(self, estimate: NDArray[np.float32]) -> NDArray[np.uint8]:
-        labels = np.empty(self.size, np.uint8)
-        for rows, scores in score_bands(estimate, self.size, self.refinement.stride, self.scale):
-            labels[rows] = scores.argmax(0).to(torch.uint8).numpy()
-        return labels
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto") -> Model:

@@ -6,8 +6,8 @@ halo for them), and the label map is all that passes from sweep to sweep: rule 1
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 
 import numpy as np
 import torch
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network import RecurrentNetwork
-from ..network.grid import log_probabilities_at_pixels, probabilities_at_pixels
+from ..network.aggregation import aggregate, merged
+from ..network.hardware import laid_out
+from .plan import Plan
 from .source import Source
-from .tiles import Tile, halo_cells, tiles
+from .starts import LabelMap, Start
+from .store import let_go, room_for
+from .tiles import Box, Tile, slices
 
-SWEEP = 8
-"""Most steps that one sweep of tiles takes: beyond it the halo costs more than computing the context again."""
-
-_IN_MEMORY = 1 << 26
+Shares = tuple[Tensor, Tensor]
+"""Of the classes, (1, K, cells ...), and where they hold, (1, 1, cells ...)."""
 
 
 class Refinement:
@@ -31,37 +33,38 @@ class Refinement:
     Args:
         network: folded, in evaluation mode, on its device, in its number type.
         source: the image.
-        start: Y(0), (1, K, cells ...), if any.
-        hints: shares (1, K, cells ...) and where they hold (1, 1, cells ...), if any; kept at every step.
-        tile: pixels of a tile's side; None for one piece.
+        start: Y(0), if any.
+        hints: labels to be kept at every step, if any.
+        plan: tiles and sweeps.
 
     Attributes:
+        cells: of the label grid, in whole periods.
+        sweep: most steps to take at a time; as many as one likes if `whole`.
+        whole: whether the image is computed in one piece.
+        prior: logarithm of what multiplies the classes' probabilities at every step, (K,), if anything does.
         steps: taken so far.
         changes: share of label cells whose label changed, at each step so far (the first: against the start).
     """
 
     def __init__(
-        self,
-        network: RecurrentNetwork,
-        source: Source,
-        start: Tensor | None,
-        hints: tuple[Tensor, Tensor] | None,
-        tile: int | None,
+        self, network: RecurrentNetwork, source: Source, start: Start | None, hints: LabelMap | None, plan: Plan
     ) -> None:
-        self.network, self.source, self.hints = network, source, hints
-        self.stride = network.geometry[0].stride
-        self.cells = (-(-source.size[0] // self.stride), -(-source.size[1] // self.stride))
-        self.tile = self.cells if tile is None else (max(tile // self.stride, 1),) * 2
+        self.network, self.source, self.start, self.hints = network, source, start, hints
+        self.cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
+        self.tile, self.sweep = plan.tile, plan.sweep
         self.whole = all(n <= t for n, t in zip(self.cells, self.tile, strict=True))
         self.steps, self.changes = 0, list[float]()
+        # the last period may have cells beyond the image, which do not count
+        self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
-        self._estimate: NDArray[np.float32] | None = None if start is None else self._hinted(start, None).numpy()[0]
-        self._context: Tensor | None = None
+        self._estimate: NDArray[np.float32] | None = None
+        self.prior: Tensor | None = None
+        self._prepared: tuple[Tensor, Shares | None] | None = None
 
     @property
     def estimate(self) -> NDArray[np.float32] | None:
-        """Y on the label grid, (K, cells down, cells across), if it is kept."""
+        """Y on the label grid, (K, cells ...), if it is kept."""
         return self._estimate
 
     def advance(
@@ -75,7 +78,7 @@ class Refinement:
         """Take some steps everywhere.
 
         Args:
-            steps: how many; in tiles, at most SWEEP of them at a time are exact and cheap.
+            steps: how many; in tiles, more than `sweep` at a time are exact, but dear.
             keep: whether the estimate is wanted afterwards (to go on, or to be shown).
             emit: called with a tile, a step's number and the estimate (1, K, cells ...) of the tile's outer part.
             at: the steps, counted from the first of all, at which to call it.
@@ -83,30 +86,43 @@ class Refinement:
         Returns:
             The share of cells whose label changed at each of these steps.
         """
-        classes = self.network.classes
-        after = self._store((classes, *self.cells)) if keep else None
+        after = room_for((self.network.classes, *self.cells)) if keep else None
         counts = np.zeros(steps)
-        halo = halo_cells(self.network.geometry, steps, self._estimate is not None)
-        for tile in tiles(self.cells, self.tile, halo):
-            previous: Tensor | None = None
-            for number, estimate in enumerate(self._steps(tile, steps)):
-                core = _core(tile, estimate).argmax(1)
-                if previous is None:
-                    before = self._before(tile)
-                    previous = None if before is None else _core(tile, before).argmax(1)
-                counts[number] += core.numel() if previous is None else int((core != previous).sum())
-                previous = core
+        started = self.steps > 0 or self.start is not None
+        halo = [g.tile_halo(steps, started) for g in self.network.geometry]
+        for tile in Tile.whole(self.cells).split(self.tile, halo):
+            context, hints = self._prepare(tile)
+            estimate = before = self._before(tile, hints)
+            previous = None if before is None else self._labels(tile, before)
+            for number, estimate in enumerate(self._steps(context, hints, before, steps)):
+                labels = self._labels(tile, estimate)
+                counts[number] += labels.numel() if previous is None else int((labels != previous).sum())
+                previous = labels
                 step = self.steps + number + 1
                 if emit is not None and step in at:
                     emit(tile, step, estimate)
             if after is not None:
-                rows, columns = tile.core
-                after[:, rows[0] : rows[1], columns[0] : columns[1]] = _core(tile, estimate)[0].float().cpu().numpy()
+                assert estimate is not None
+                core = estimate[0][(slice(None), *slices(tile.core, tile.outer))]
+                after[(slice(None), *slices(tile.core))] = core.cpu().numpy()
+                let_go(after)
         self._estimate = after
         self.steps += steps
-        changes = [float(n) / (self.cells[0] * self.cells[1]) for n in counts]
+        changes = [float(n) / prod(self._seen) for n in counts]
         self.changes += changes
         return changes
+
+    def image_scores(self) -> Tensor:
+        """The classes' scores at the first step, aggregated over the image, (K,)."""
+        parts = []
+        halo = [g.tile_halo(1, False) for g in self.network.geometry]
+        for tile in Tile.whole(self.cells).split(self.tile, halo):
+            context, _ = self._prepare(tile)
+            with torch.inference_mode():
+                scores = self.network.logits(context, None).float()
+                core = scores[(slice(None), slice(None), *slices(self._inside(tile), tile.outer))]
+                parts.append((aggregate(core).cpu(), prod(core.shape[2:])))
+        return merged(parts)[0]
 
     def back_to(self, estimate: NDArray[np.float32] | None, steps: int) -> None:
         """Return to an earlier estimate."""
@@ -114,80 +130,61 @@ class Refinement:
         self.steps = steps
         del self.changes[steps:]
 
-    def labels_of(self, tile: Tile, estimate: Tensor) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
-        """The labels of a tile's core at the image's pixels, and where they lie in the image."""
-        where, scores = self._at_pixels(tile, estimate, log_probabilities_at_pixels)
-        return where, scores[0].argmax(0).to(torch.uint8).cpu().numpy()
-
-    def probabilities_of(self, tile: Tile, estimate: Tensor) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
-        """The probabilities of a tile's core at the image's pixels, and where they lie in the image."""
-        where, y = self._at_pixels(tile, estimate, probabilities_at_pixels)
-        return where, y[0].float().cpu().numpy()
-
-    def shown(self) -> Iterator[tuple[Tile, Tensor]]:
-        """The kept estimate, part by part, each with the margin of a cell that pixels need."""
+    def cut(self, tile: Tile) -> Tensor:
+        """The outer part of a tile from the kept estimate, (1, K, cells ...)."""
         assert self._estimate is not None
-        side = max(1024 // self.stride, 1)
-        for tile in tiles(self.cells, (side, side), [(1, 1), (1, 1)]):
-            yield tile, self._cut(self._estimate, tile)
+        part = np.ascontiguousarray(self._estimate[(slice(None), *slices(tile.outer))])
+        let_go(self._estimate)
+        return laid_out(torch.from_numpy(part)[None])
 
-    def _steps(self, tile: Tile, steps: int) -> Iterator[Tensor]:
+    def _prepare(self, tile: Tile) -> tuple[Tensor, Shares | None]:
+        """What stays the same at every step: the context of a tile's outer part, and the hints there."""
+        if self._prepared is not None:
+            return self._prepared
+        strides = self.network.strides
+        box = tuple((a * s, b * s) for (a, b), s in zip(tile.outer, strides, strict=True))
+        with torch.inference_mode():
+            context = self.network.context(self.source.region(box).to(self._device, self._dtype))
+        hints = None
+        if self.hints is not None:
+            shares, where = self.hints.shares(tile.outer)
+            hints = shares.to(self._device), where.to(self._device)
+        if self.whole:
+            self._prepared = context, hints
+        return context, hints
+
+    def _before(self, tile: Tile, hints: Shares | None) -> Tensor | None:
+        """Y before the next step, of a tile's outer part."""
+        if self.steps > 0:
+            return self.cut(tile).to(self._device)
+        if self.start is None:
+            return None
+        return _hinted(self.start.estimate(tile.outer).to(self._device), hints)
+
+    def _steps(self, context: Tensor, hints: Shares | None, estimate: Tensor | None, steps: int) -> Iterator[Tensor]:
         """The estimates of a tile's outer part, one after another."""
-        with torch.inference_mode():
-            context = self._context
-            if context is None:
-                rows, columns = (slice(a * self.stride, b * self.stride) for a, b in tile.outer)
-                context = self.network.context(self.source.region((rows, columns)).to(self._device, self._dtype))
-                if self.whole:
-                    self._context = context
-            estimate = self._before(tile)
-            for _ in range(steps):
-                given = None if estimate is None else estimate.to(self._device, self._dtype)
-                estimate = torch.softmax(self.network.logits(context, given).float(), 1)
-                estimate = self._hinted(estimate, tile)
-                yield estimate
+        for number in range(steps):
+            if estimate is None or number == 0 or len(self.network.W) > 0:  # without feedback nothing changes again
+                with torch.inference_mode():
+                    given = None if estimate is None else laid_out(estimate.to(self._device, self._dtype))
+                    scores = self.network.logits(context, given).float()
+                    if self.prior is not None:
+                        scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
+                    estimate = _hinted(torch.softmax(scores, 1), hints)
+            yield estimate
 
-    def _before(self, tile: Tile) -> Tensor | None:
-        return None if self._estimate is None else self._cut(self._estimate, tile).to(self._device)
+    def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
+        """The labels of those cells of a tile's core that lie in the image."""
+        return estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))].max(0).indices
 
-    @staticmethod
-    def _cut(plane: NDArray[np.float32], tile: Tile) -> Tensor:
-        (top, bottom), (left, right) = tile.outer
-        part = torch.from_numpy(np.ascontiguousarray(plane[:, top:bottom, left:right]))[None]
-        return part.contiguous(memory_format=torch.channels_last)
-
-    def _hinted(self, estimate: Tensor, tile: Tile | None) -> Tensor:
-        """The estimate with the hints put back as they were given."""
-        if self.hints is None:
-            return estimate
-        (top, bottom), (left, right) = tile.outer if tile else tuple((0, n) for n in self.cells)
-        given, where = (h[:, :, top:bottom, left:right].to(estimate.device) for h in self.hints)
-        return torch.where(where, given, estimate)
-
-    def _at_pixels(
-        self, tile: Tile, estimate: Tensor, spread: Callable[[Tensor, int], Tensor]
-    ) -> tuple[tuple[slice, slice], Tensor]:
-        """The estimate of a tile's core spread over the image's pixels."""
-        inner, where, cut = [], [], []
-        for (a, b), (first, last), size in zip(tile.core, tile.outer, self.source.size, strict=True):
-            low, high = max(a - 1, first), min(b + 1, last)
-            inner.append(slice(low - first, high - first))
-            pixels = slice(a * self.stride, min(b * self.stride, size))
-            where.append(pixels)
-            cut.append(slice(pixels.start - low * self.stride, pixels.stop - low * self.stride))
-        with torch.inference_mode():
-            full = spread(estimate[:, :, inner[0], inner[1]].float(), self.stride)
-        return (where[0], where[1]), full[:, :, cut[0], cut[1]]
-
-    def _store(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Room for an estimate: in memory while small, else in a nameless file."""
-        if self.whole or np.prod(shape) <= _IN_MEMORY:
-            return np.empty(shape, np.float32)
-        with tempfile.TemporaryFile() as file:
-            return np.memmap(file, np.float32, "w+", shape=shape)
+    def _inside(self, tile: Tile) -> Box:
+        """Those cells of a tile's core that lie in the image."""
+        return tuple((a, min(b, n)) for (a, b), n in zip(tile.core, self._seen, strict=True))
 
 
-def _core(tile: Tile, estimate: Tensor) -> Tensor:
-    """The part of an outer estimate that the tile answers for."""
-    rows, columns = (slice(a - first, b - first) for (a, b), (first, _) in zip(tile.core, tile.outer, strict=True))
-    return estimate[:, :, rows, columns]
+def _hinted(estimate: Tensor, hints: Shares | None) -> Tensor:
+    """The estimate with the hints put back as they were given."""
+    if hints is None:
+        return estimate
+    given, where = hints
+    return torch.where(where, given, estimate)

@@ -1,7 +1,8 @@
-"""The image as the network sees it: any region of it, normalised, with zeros beyond its edges."""
+"""The image as the network sees it: any region of it, at any scale, normalised, with zeros beyond its edges."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,59 +13,91 @@ from torch import Tensor
 from ..errors import RetintError
 from ..images import fit_channels, to_unit
 from ..modelfile import Card
+from ..network.hardware import laid_out
+from .pixels import bands, scaled_size
+from .resample import smooth
+from .tiles import Box, slices
 
-Box = tuple[slice, slice]
+_AXES = {2: "(rows, columns)", 3: "(slices, rows, columns)"}
+_MOST_CHANNELS = 16  # an image with more, for a model that takes others, is taken for a volume
+_LARGEST = 1024
 
 
 class Source:
-    """An image, converted region by region, so that it is never held twice.
+    """An image or a volume, converted and resampled region by region, so that it is never held twice.
 
     Args:
-        image: (rows, columns), (rows, columns, channels), or a tensor (channels, rows, columns).
+        image: an array of the spatial axes, (rows, columns) or (slices, rows, columns), with the channels after them if
+            there are several; or a tensor with the channels before them.
         card: what the model expects.
+        dims: spatial dimensions, 2 or 3.
         where: what to call the image in messages.
+        scale: of the image that the network sees, 0.01 to 100: linear between pixels, and when shrinking a mean over as
+            many as one new pixel stands for (triangular weights).
+
+    Attributes:
+        own: the image's pixels along each axis.
+        size: the same at the scale that the network sees.
 
     Raises:
-        RetintError: not an image, or one that has no documented conversion to the model's channels and depth.
+        RetintError: not such an image, or one that has no documented conversion to the model's channels and depth.
     """
 
-    def __init__(self, image: Any, card: Card, where: str = "image") -> None:
-        pixels = _as_array(image, where)
-        if pixels.shape[0] < 1 or pixels.shape[1] < 1:
-            raise RetintError(f"{where}: {pixels.shape[0]} x {pixels.shape[1]} pixels; at least 1 x 1 is needed")
+    def __init__(self, image: Any, card: Card, dims: int, where: str = "image", scale: float = 1.0) -> None:
+        if not 0.01 <= scale <= 100:
+            raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
+        pixels = _as_array(image, dims, card.channels, where)
         self._card, self._where, self._pixels = card, where, pixels
-        self.size: tuple[int, int] = (pixels.shape[0], pixels.shape[1])
-        fit_channels(pixels[:1, :1], card.channels, where)
+        self.own: tuple[int, ...] = pixels.shape[:-1]
+        if min(self.own) < 1:
+            told, least = (" x ".join(map(str, size)) for size in (self.own, (1,) * dims))
+            raise RetintError(f"{where}: {told} pixels; at least {least} is needed")
+        self.size = scaled_size(self.own, scale)
+        self._fitted(pixels[(slice(1),) * dims])
         self._check_depth(pixels)
-        self._mean, self._std = (torch.tensor(v).view(-1, 1, 1) for v in (card.mean, card.std))
+        self._mean, self._std = (torch.tensor(v).view(-1, *[1] * dims) for v in (card.mean, card.std))
 
     def region(self, box: Box) -> Tensor:
-        """The pixels of a box (which may reach beyond the image), (1, C, rows, columns), float32, normalised."""
-        wanted = [(part.start, part.stop) for part in box]
-        have = [(max(a, 0), max(min(b, n), max(a, 0))) for (a, b), n in zip(wanted, self.size, strict=True)]
-        part = self._pixels[have[0][0] : have[0][1], have[1][0] : have[1][1]]
-        unit = torch.from_numpy(to_unit(fit_channels(part, self._card.channels, self._where), self._where))
-        x = (unit.movedim(-1, 0) - self._mean) / self._std
-        (top, bottom), (left, right) = ((h[0] - w[0], w[1] - h[1]) for w, h in zip(wanted, have, strict=True))
-        if top or bottom or left or right:
-            x = torch.nn.functional.pad(x, (left, right, top, bottom))
-        return x[None].contiguous(memory_format=torch.channels_last)
+        """The pixels of a box (which may reach beyond the image), (1, C, pixels ...), float32, normalised."""
+        have = tuple((max(a, 0), max(min(b, n), max(a, 0))) for (a, b), n in zip(box, self.size, strict=True))
+        x = torch.from_numpy(self._unit(have)).movedim(-1, 0)
+        x = torch.sub(x, self._mean).div_(self._std)
+        missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
+        if any(map(any, missing)):
+            x = torch.nn.functional.pad(x, [n for pair in reversed(missing) for n in pair])
+        return laid_out(x[None])
 
-    def unit(self) -> NDArray[np.float32]:
-        """A middle part of the image, at most 1024 x 1024, on the unit scale, (rows, columns, C)."""
-        cut = tuple(slice(max(0, n // 2 - 512), n // 2 + 512) for n in self.size)
-        return to_unit(fit_channels(self._pixels[cut], self._card.channels, self._where), self._where)
+    def middle(self) -> NDArray[np.float32]:
+        """At most 1024 x 1024 pixels in the middle, of a volume its middle slice: (rows, columns, C), on the unit scale."""
+        rows_and_columns = [(max(0, n // 2 - _LARGEST // 2), min(n, n // 2 + _LARGEST // 2)) for n in self.size[-2:]]
+        box = (*((n // 2, n // 2 + 1) for n in self.size[:-2]), *rows_and_columns)
+        unit = self._unit(box)
+        return unit.reshape(unit.shape[-3:])
 
-    def whole_unit(self) -> NDArray[np.float32]:
-        """The whole image on the unit scale, (rows, columns, C)."""
-        return to_unit(fit_channels(self._pixels, self._card.channels, self._where), self._where)
+    def _unit(self, box: Box) -> NDArray[np.float32]:
+        """The pixels of a box inside the image, (pixels ..., C), on the unit scale; not to be written to."""
+        if self.size == self.own:
+            return to_unit(self._fitted(self._pixels[slices(box)]), self._where)
+        shape = [b - a for a, b in box]
+        whole = np.empty((*shape, self._card.channels), np.float32)
+        (first, _), *others = box
+        taps = [smooth(*span, old, new) for span, old, new in zip(others, self.own[1:], self.size[1:], strict=True)]
+        widest = max(self.own[0] / self.size[0], 1) * prod(
+            max(n, t.span[1] - t.span[0]) for n, t in zip(shape[1:], taps, strict=True)
+        )
+        for band in bands((shape[0], int(widest))):
+            lines = smooth(first + band.start, first + band.stop, self.own[0], self.size[0])
+            spans = [t.span for t in (lines, *taps)]
+            x = torch.from_numpy(to_unit(self._fitted(self._pixels[slices(tuple(spans))]), self._where))
+            for axis, (t, (low, _)) in enumerate(zip((lines, *taps), spans, strict=True)):
+                x = t.along(x, axis, low)
+            whole[band] = x.numpy()
+        return whole
 
-    @classmethod
-    def of_unit(cls, pixels: NDArray[np.float32], card: Card, where: str) -> Source:
-        """A source of pixels that are on the unit scale already."""
-        source = cls(np.zeros((1, 1, card.channels), np.dtype(card.dtype)), card, where)
-        source._pixels, source.size = pixels, (pixels.shape[0], pixels.shape[1])
-        return source
+    def _fitted(self, part: NDArray[Any]) -> NDArray[Any]:
+        """A part with the model's channels."""
+        plane = part.reshape(prod(part.shape[:-2]), *part.shape[-2:])
+        return fit_channels(plane, self._card.channels, self._where).reshape(*part.shape[:-1], self._card.channels)
 
     def _check_depth(self, pixels: NDArray[Any]) -> None:
         """Integers of any depth share the unit scale; floats must lie on it when the model learned from integers."""
@@ -84,18 +117,29 @@ class Source:
                 )
 
 
-def _as_array(image: Any, where: str) -> NDArray[Any]:
+def _as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
+    """The image as (pixels ..., channels)."""
     if isinstance(image, Tensor):
         image = image.detach().cpu()
-        pixels: NDArray[Any] = image.movedim(0, -1).numpy() if image.dim() == 3 else image.numpy()
+        pixels: NDArray[Any] = image.movedim(0, -1).numpy() if image.dim() == dims + 1 else image.numpy()
     else:
         pixels = np.asarray(image)
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    if pixels.ndim != 3:
+    found = f"{where}: an array of shape {pixels.shape}"
+    flat = pixels.ndim == 3 and pixels.shape[2] in (3, 4) and min(pixels.shape[:2]) > _MOST_CHANNELS
+    if dims == 3 and (pixels.ndim == 2 or flat):
         raise RetintError(
-            f"{where}: an array of shape {pixels.shape}; expected (rows, columns) or (rows, columns, channels)"
+            f"{found} is a 2-D image; the model labels volumes, (slices, rows, columns) or (slices, rows, columns, channels): use a "
+            "2-D model"
         )
+    deep = pixels.ndim == 3 and pixels.shape[2] > _MOST_CHANNELS and pixels.shape[2] != channels
+    if dims == 2 and (pixels.ndim == 4 or deep):
+        raise RetintError(
+            f"{found} is a volume; the model labels 2-D images: give it the slices one by one, or use a 3-D model"
+        )
+    if pixels.ndim == dims:
+        pixels = pixels[..., None]
+    if pixels.ndim != dims + 1:
+        raise RetintError(f"{found}; expected {_AXES[dims]} or {_AXES[dims][:-1]}, channels)")
     if pixels.dtype.kind not in "uifb":
         raise RetintError(f"{where}: pixels of type {pixels.dtype}; expected uint8, uint16 or float32")
     return pixels

@@ -1,4 +1,4 @@
-"""Starts and hints: label maps that come from outside, brought onto the label grid."""
+"""Starts and hints: label maps that come from outside, brought onto the label grid part by part."""
 
 from __future__ import annotations
 
@@ -11,71 +11,157 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import RetintError
+from .pixels import bands
+from .resample import linear, nearest
+from .tiles import Box, slices
 
 UNKNOWN = 255
 
+_AXES = {2: "rows, columns", 3: "slices, rows, columns"}
+_MEAN = {2: F.avg_pool2d, 3: F.avg_pool3d}
 
-def shares(labels: NDArray[Any], classes: int, stride: int, what: str) -> tuple[Tensor, Tensor]:
-    """Shares of the classes among the labelled pixels of each cell (1, K, cells ...), and where any is labelled.
+
+class LabelMap:
+    """Integer labels, as shares of the classes in the label cells.
+
+    Args:
+        labels: of as many axes as the image, at any resolution; 255 is unknown.
+        classes: K.
+        size: the image's pixels, as the network sees it.
+        strides: pixels for each label cell.
+        what: what to call it in messages.
 
     Raises:
         RetintError: the map is not integer, or has a class that the model has not.
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "uib":
-        raise RetintError(f"{what}: {labels.dtype} of shape {labels.shape}; expected integer labels (rows, columns)")
-    known = labels != UNKNOWN
-    if bool((labels[known] >= classes).any()) or bool((labels < 0).any()):
-        found = int(labels[known].max()) if known.any() else int(labels.min())
-        raise RetintError(
-            f"{what}: label {found} found; the model's classes are 0 to {classes - 1}, and 255 is unknown"
+
+    def __init__(
+        self, labels: NDArray[Any], classes: int, size: tuple[int, ...], strides: tuple[int, ...], what: str
+    ) -> None:
+        if labels.ndim != len(size) or labels.dtype.kind not in "uib" or not labels.size:
+            raise RetintError(
+                f"{what}: {labels.dtype} of shape {labels.shape}; expected integer labels ({_AXES[len(size)]})"
+            )
+        for band in bands(labels.shape):
+            part = labels[band]
+            known = part != UNKNOWN
+            low, high = int(part.min()), int(np.max(part, where=known, initial=0))
+            if low < 0 or high >= classes:
+                raise RetintError(
+                    f"{what}: label {high if high >= classes else low} found; the model's classes are 0 to {classes - 1}, and 255 "
+                    "is unknown"
+                )
+        self._labels, self._classes, self._size, self._strides = labels, classes, size, strides
+
+    def estimate(self, box: Box) -> Tensor:
+        """The shares in a box of label cells, (1, K, cells ...), float32."""
+        return self.shares(box)[0]
+
+    def shares(self, box: Box) -> tuple[Tensor, Tensor]:
+        """Shares of the classes among the labelled pixels of each cell of a box, and where any is labelled (1, 1, cells ...)."""
+        part = self._labels
+        for axis, (a, b) in enumerate(_pixels(box, self._size, self._strides)):
+            old, new = part.shape[axis], self._size[axis]
+            index = slice(a, b) if old == new else nearest(a, b, old, new).index[:, 0]
+            part = part[(slice(None),) * axis + (index,)]
+        planes = torch.cat(
+            [_mean(torch.from_numpy(part == k).float(), box, self._strides) for k in range(self._classes)], 1
         )
-    index = torch.from_numpy(np.where(known, labels, classes).astype(np.int64))
-    sizes = [-n % stride for n in labels.shape]
-    index = F.pad(index, (0, sizes[1], 0, sizes[0]), value=classes)
-    planes = torch.stack([(index == k).float() for k in range(classes)])[None]
-    if stride > 1:
-        planes = F.avg_pool2d(planes, stride)
-    total = planes.sum(1, keepdim=True)
-    return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes), total > 0
+        return _distribution(planes), planes.sum(1, keepdim=True) > 0
 
 
-def start_estimate(start: Any, classes: int, size: tuple[int, int], stride: int, what: str = "start") -> Tensor:
-    """Y(0) from integer labels (255 unknown) at any resolution, probabilities (K, rows, columns), or an estimate.
+class ProbabilityMap:
+    """Probabilities, (K, rows, columns) or (K, slices, rows, columns), on the label cells.
 
-    Probabilities of the label grid's own size are taken as they are. Others are averaged over the cells; maps of another
-    resolution than the image's are first brought to it.
+    Those of the label grid's own size are taken as they are. Others are averaged over the cells; maps of another
+    resolution than the image's are first brought to it, linearly.
 
-    Returns:
-        (1, K, cells down, cells across), float32.
+    Args:
+        planes: float, not negative.
+        classes, size, strides, what: as for `LabelMap`.
+        cells: of the label grid.
+
+    Raises:
+        RetintError: wrong shape or values.
+    """
+
+    def __init__(
+        self, planes: NDArray[Any], classes: int, size: tuple[int, ...], strides: tuple[int, ...],
+        cells: tuple[int, ...], what: str,
+    ) -> None:  # fmt: skip
+        found = f"{planes.dtype} of shape {planes.shape}"
+        if planes.ndim != len(size) + 1 or planes.shape[0] != classes or planes.dtype.kind != "f":
+            axes = _AXES[len(size)]
+            raise RetintError(
+                f"{what}: {found}; expected integer labels ({axes}) or float probabilities ({classes}, {axes})"
+            )
+        if planes.size == 0 or planes.min() < -1e-6:
+            raise RetintError(f"{what}: probabilities must not be negative or empty; found shape {planes.shape}")
+        if not (np.isfinite(planes.min()) and np.isfinite(planes.max())):
+            raise RetintError(f"{what}: probabilities must be finite; found NaN or infinity")
+        self._planes, self._size, self._strides = planes, size, strides
+        self._ready = planes.shape[1:] == cells
+
+    def estimate(self, box: Box) -> Tensor:
+        """The distributions in a box of label cells, (1, K, cells ...), float32."""
+        if self._ready:
+            part = np.ascontiguousarray(self._planes[(slice(None), *slices(box))], dtype=np.float32)
+            return _distribution(torch.from_numpy(part)[None].clamp(min=0))
+        return _distribution(
+            torch.cat([_mean(self._at_pixels(k, box), box, self._strides) for k in range(len(self._planes))], 1)
+        )
+
+    def _at_pixels(self, k: int, box: Box) -> Tensor:
+        spans = _pixels(box, self._size, self._strides)
+        shape = self._planes.shape[1:]
+        taps = [
+            nearest(*span, old, new) if old == new else linear(*span, old, new / old)
+            for span, old, new in zip(spans, shape, self._size, strict=True)
+        ]
+        cut = tuple(t.span for t in taps)
+        x = torch.from_numpy(np.ascontiguousarray(self._planes[k][slices(cut)], dtype=np.float32)).clamp(min=0)
+        for axis, (t, (low, _)) in enumerate(zip(taps, cut, strict=True)):
+            x = t.along(x, axis, low)
+        return x
+
+
+Start = LabelMap | ProbabilityMap
+
+
+def start_map(
+    start: Any,
+    classes: int,
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    cells: tuple[int, ...],
+    what: str = "start",
+) -> Start:
+    """Y(0) from integer labels (255 unknown) at any resolution, probabilities, or an estimate; see the two classes.
 
     Raises:
         RetintError: wrong classes, shape or values.
     """
-    cells = tuple(-(-n // stride) for n in size)
     array = start.detach().cpu().numpy() if isinstance(start, Tensor) else np.asarray(start)
-    if array.ndim == 2:
-        if array.shape != size:
-            rows, columns = (
-                np.minimum((np.arange(n) + 0.5) * m / n, m - 1).astype(int)
-                for n, m in zip(size, array.shape, strict=True)
-            )
-            array = array[rows[:, None], columns]
-        return shares(array, classes, stride, what)[0]
-    if array.ndim != 3 or array.shape[0] != classes or array.dtype.kind != "f":
-        raise RetintError(
-            f"{what}: {array.dtype} of shape {array.shape}; expected integer labels (rows, columns) or float probabilities "
-            f"({classes}, rows, columns)"
-        )
-    if not np.isfinite(array).all():
-        raise RetintError(f"{what}: probabilities must be finite; found NaN or infinity")
-    if array.size == 0 or array.min() < -1e-6:
-        raise RetintError(f"{what}: probabilities must not be negative or empty; found shape {array.shape}")
-    y = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))[None].clamp(min=0)
-    if y.shape[2:] != cells:
-        if y.shape[2:] != size:
-            y = F.interpolate(y, size=size, mode="bilinear", align_corners=False)
-        pads = [-n % stride for n in size]
-        y = F.avg_pool2d(F.pad(y, (0, pads[1], 0, pads[0])), stride)
-    total = y.sum(1, keepdim=True)
-    return torch.where(total > 0, y / total.clamp(min=1e-6), 1.0 / classes)
+    if array.ndim == len(size):
+        return LabelMap(array, classes, size, strides, what)
+    return ProbabilityMap(array, classes, size, strides, cells, what)
+
+
+def _pixels(box: Box, size: tuple[int, ...], strides: tuple[int, ...]) -> Box:
+    """The image's pixels under a box of label cells."""
+    return tuple((a * s, min(b * s, n)) for (a, b), n, s in zip(box, size, strides, strict=True))
+
+
+def _mean(plane: Tensor, box: Box, strides: tuple[int, ...]) -> Tensor:
+    """Means over the cells of a box, (1, 1, cells ...); pixels beyond the image count as zeros."""
+    missing = [(b - a) * s - n for (a, b), s, n in zip(box, strides, plane.shape, strict=True)]
+    if any(missing):
+        plane = F.pad(plane, [n for after in reversed(missing) for n in (0, after)])
+    mean: Tensor = plane[None, None] if max(strides) == 1 else _MEAN[len(strides)](plane[None, None], strides)
+    return mean
+
+
+def _distribution(shares: Tensor) -> Tensor:
+    """Shares (1, K, cells ...) as distributions; uniform where there are none."""
+    total = shares.sum(1, keepdim=True)
+    return torch.where(total > 0, shares / total.clamp(min=1e-6), 1.0 / shares.shape[1])

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..network import Geometry
+Box = tuple[tuple[int, int], ...]
+"""(first, last + 1) along each axis."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of the label grid. All in label cells, as (first, last + 1) for rows and columns.
+    """A part of the label grid, in label cells.
 
     Attributes:
         core: the cells that this tile answers for; the cores of all tiles cover the grid once.
         outer: core and halo, cut at the grid's edges.
     """
 
-    core: tuple[tuple[int, int], tuple[int, int]]
-    outer: tuple[tuple[int, int], tuple[int, int]]
+    core: Box
+    outer: Box
+
+    @classmethod
+    def whole(cls, cells: Sequence[int]) -> Tile:
+        """The grid as one tile."""
+        box = tuple((0, n) for n in cells)
+        return cls(box, box)
+
+    def split(self, sides: Sequence[int], halo: Sequence[tuple[int, int]]) -> Iterator[Tile]:
+        """Tiles of at most these sides that cover the core, each with a halo as far as the outer part has it."""
+        spans = []
+        for (a, b), (low, high), side, (before, after) in zip(self.core, self.outer, sides, halo, strict=True):
+            firsts = [(first, min(first + side, b)) for first in range(a, b, side)]
+            spans.append([(span, (max(span[0] - before, low), min(span[1] + after, high))) for span in firsts])
+        for parts in itertools.product(*spans):
+            yield Tile(tuple(core for core, _ in parts), tuple(outer for _, outer in parts))
 
 
-def halo_cells(geometry: Sequence[Geometry], steps: int, started: bool) -> list[tuple[int, int]]:
-    """Cells that a tile needs before and after itself along each axis to take `steps` steps."""
-    result = []
-    for g in geometry:
-        before, after = (n // g.stride for n in g.halo(steps))
-        if started:
-            start_before, start_after = g.start_halo(steps)
-            before, after = max(before, start_before + 1), max(after, start_after + 1)
-        result.append((before, after))
-    return result
-
-
-def tiles(cells: tuple[int, int], tile: tuple[int, int], halo: Sequence[tuple[int, int]]) -> Iterator[Tile]:
-    """The tiles of a grid, row by row."""
-    spans = []
-    for n, size, (before, after) in zip(cells, tile, halo, strict=True):
-        firsts = range(0, n, size)
-        spans.append([((a, min(a + size, n)), (max(a - before, 0), min(a + size + after, n))) for a in firsts])
-    for row_core, row_outer in spans[0]:
-        for column_core, column_outer in spans[1]:
-            yield Tile((row_core, column_core), (row_outer, column_outer))
+def slices(box: Box, within: Box | None = None) -> tuple[slice, ...]:
+    """A box as an index of the whole plane, or of the part `within` which it lies."""
+    firsts = [0] * len(box) if within is None else [first for first, _ in within]
+    return tuple(slice(a - first, b - first) for (a, b), first in zip(box, firsts, strict=True))

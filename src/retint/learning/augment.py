@@ -1,6 +1,7 @@
-"""Examples to learn from: a random view of an image (place, size, turn) in random light.
+"""Examples to learn from: a random view of an image or a volume (place, size, turn) in random light.
 
-Everything works on tensors on the unit scale, with any number of channels.
+An image is a volume of one slice here. A volume is scaled and turned in the plane of its slices, all slices alike, and
+never interpolated between them: they may be ten times as thick as its pixels.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..images import to_unit
+
+_SLICE_LIGHT = 0.2  # how far slices differ from each other, as a share of how far views do
+_SMALL = 1 << 20  # pixels that are not worth cutting
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -20,8 +26,9 @@ class Augmentation:
     Attributes:
         scale: sizes from 1/scale to scale times the image's own.
         turn: degrees of rotation either way.
-        any_way_up: also quarter turns and upside down (microscopy, aerial views), not just left-right flips.
-        light: spread of the logarithm of gain and gamma.
+        any_way_up: also quarter turns and upside down (microscopy, aerial views), not just left-right flips. The order
+            of slices is turned round in any case.
+        light: spread of the logarithm of gain and gamma; a fifth of it for each slice of a volume on its own.
         colour: spread of the logarithm of each channel's own gain, and of saturation.
         noise: largest standard deviation of added noise.
         blur: share of views that are blurred.
@@ -37,51 +44,74 @@ class Augmentation:
 
 
 def view(
-    image: Tensor, labels: Tensor, size: tuple[int, int], centre: tuple[float, float] | None,
+    image: Tensor, labels: Tensor, size: tuple[int, ...], centre: tuple[float, ...] | None,
     augmentation: Augmentation, generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """A random view.
+    """A random view. Costs what the view holds, however large the image is.
 
     Args:
-        image: (C, rows, columns), float, unit scale.
-        labels: (rows, columns), integers, 255 unlabelled.
-        size: rows and columns of the view.
-        centre: row and column that it should be about, or None for anywhere.
+        image: (C, rows, columns) or (C, slices, rows, columns), uint8, uint16, bool or float, as `to_unit` takes them.
+        labels: (rows, columns) or (slices, rows, columns), integers, 255 unlabelled.
+        size: rows and columns of the view; of a volume slices, rows and columns.
+        centre: pixel or voxel that it should be about, as many numbers as in the size, or None for anywhere.
         augmentation: how far it may differ.
         generator: the source of chance.
 
     Returns:
-        The view (C, *size); its labels (*size), int64; where it lies inside the image (1, *size), 0 or 1.
+        The view (C, *size), float32; its labels (*size), int64; where it lies inside the image (1, *size), 0 or 1.
+
+    Raises:
+        RetintError: the image has another dtype, or values that are NaN or infinite.
     """
-    height, width = labels.shape
+    if labels.dim() == 2:
+        about = None if centre is None else (0.0, *centre)
+        seen, truth, inside = view(image[:, None], labels[None], (1, *size), about, augmentation, generator)
+        return seen[:, 0], truth[0], inside[:, 0]
+    depth, height, width = labels.shape
     scale = math.exp(_uniform(generator) * math.log(augmentation.scale))
     angle = math.radians(_uniform(generator) * augmentation.turn)
     flip = 1.0 if _chance(generator, 0.5) else -1.0
-    across = (size[1] / scale, size[0] / scale)
+    down, across = (n / scale for n in size[1:])
     if augmentation.any_way_up:
         angle += math.pi / 2 * int(torch.randint(4, (), generator=generator))
-    y, x = (_place(n, n_view, generator) for n, n_view in ((height, across[1]), (width, across[0])))
+    y, x = (_place(n, n_view, generator) for n, n_view in ((height, down), (width, across)))
     if centre is not None:
-        y, x = (c + 0.35 * _uniform(generator) * n for c, n in zip(centre, (across[1], across[0]), strict=True))
-        y, x = _inside(y, height, across[1]), _inside(x, width, across[0])
+        y, x = (c + 0.35 * _uniform(generator) * n for c, n in zip(centre[1:], (down, across), strict=True))
+        y, x = _inside(y, height, down), _inside(x, width, across)
+    first = _first_slice(depth, size[0], None if centre is None else centre[0], generator)
+    backwards = size[0] > 1 and _chance(generator, 0.5)
     cos, sin = math.cos(angle), math.sin(angle)
+    slices = slice(max(first, 0), first + size[0])
+    image, labels = image[:, slices], labels[slices]
+    if labels.numel() > _SMALL:
+        rows = _box(y, abs(sin) * across + abs(cos) * down, height)
+        columns = _box(x, abs(cos) * across + abs(sin) * down, width)
+        image, labels = image[..., rows, columns], labels[..., rows, columns]
+        height, width = labels.shape[1:]
+        y, x = y - rows.start, x - columns.start
     # from the view's (x, y) in -1..1 to the image's, as grid_sample counts them (pixel edges at -1 and 1)
     theta = torch.tensor([
-        [flip * cos * across[0] / width, -sin * across[1] / width, 2 * x / width - 1],
-        [flip * sin * across[0] / height, cos * across[1] / height, 2 * y / height - 1],
+        [flip * cos * across / width, -sin * down / width, 2 * x / width - 1],
+        [flip * sin * across / height, cos * down / height, 2 * y / height - 1],
     ])  # fmt: skip
-    grid = F.affine_grid(theta[None], [1, 1, *size], align_corners=False)
-    seen = F.grid_sample(image[None], grid, mode="bilinear", padding_mode="border", align_corners=False)[0]
-    truth = F.grid_sample((labels + 1.0)[None, None], grid, mode="nearest", padding_mode="zeros", align_corners=False)[
-        0, 0
-    ]
-    truth = truth.long() - 1
+    grid = F.affine_grid(theta[None], [1, 1, *size[1:]], align_corners=False)
+    pixels = torch.from_numpy(to_unit(image.numpy(), "image"))
+    planes = pixels.flatten(0, 1)[None]  # slices as channels: the grid is worked out once
+    seen = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    seen = _lit(seen.view(len(image), -1, *size[1:]), augmentation, generator)
+    known = labels.float() + 1
+    truth = F.grid_sample(known[None], grid, mode="nearest", padding_mode="zeros", align_corners=False)[0].long() - 1
+    if backwards:
+        seen, truth = seen.flip(1), truth.flip(0)
+    if len(truth) < size[0]:
+        pad = (0, 0, 0, 0, -first, size[0] - depth + first)
+        seen, truth = F.pad(seen, pad), F.pad(truth, pad, value=-1)
     inside = truth >= 0
-    return _lit(seen, augmentation, generator), torch.where(inside, truth, 255), inside[None].float()
+    return seen, torch.where(inside, truth, 255), inside[None].float()
 
 
 def _lit(image: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """The same view in another light."""
+    """The same view (C, slices, rows, columns) in another light."""
     if augmentation.light:
         gain = math.exp(augmentation.light * _normal(generator))
         gamma = math.exp(augmentation.light * _normal(generator))
@@ -91,13 +121,18 @@ def _lit(image: Tensor, augmentation: Augmentation, generator: torch.Generator) 
         middle = image.mean()
         contrast = math.exp(augmentation.light * _normal(generator))
         image = ((image - middle) * contrast + middle) * gain
+        if image.shape[1] > 1:
+            spread = torch.randn(2, image.shape[1], 1, 1, generator=generator).clamp(-2, 2)
+            gains, contrasts = torch.exp(_SLICE_LIGHT * augmentation.light * spread)
+            middles = image.mean((0, 2, 3), keepdim=True)
+            image = ((image - middles) * contrasts + middles) * gains
     if augmentation.colour and image.shape[0] > 1:
-        gains = torch.exp(augmentation.colour * torch.randn(image.shape[0], 1, 1, generator=generator))
+        gains = torch.exp(augmentation.colour * torch.randn(image.shape[0], 1, 1, 1, generator=generator))
         grey = image.mean(0, keepdim=True)
         saturation = math.exp(2 * augmentation.colour * _normal(generator))
         image = (grey + (image - grey) * saturation) * gains
     if augmentation.blur and _chance(generator, augmentation.blur):
-        image = F.avg_pool2d(image[None], 3, stride=1, padding=1, count_include_pad=False)[0]
+        image = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
     if augmentation.noise and _chance(generator, 0.3):
         sigma = augmentation.noise * abs(_uniform(generator)) * float(image.std()) * 4
         image = image + sigma * torch.randn(image.shape, generator=generator)
@@ -112,6 +147,21 @@ def _place(extent: int, view: float, generator: torch.Generator) -> float:
 
 def _inside(centre: float, extent: int, view: float) -> float:
     return min(max(centre, view / 2), extent - view / 2) if extent > view else extent / 2
+
+
+def _first_slice(extent: int, view: int, centre: float | None, generator: torch.Generator) -> int:
+    """The first slice of a view; below 0 if the view has more slices than there are, which then lie in its middle."""
+    last = extent - view
+    if last <= 0:
+        return last // 2
+    if centre is None:
+        return int(torch.randint(last + 1, (), generator=generator))
+    return min(max(round(centre + 0.35 * _uniform(generator) * view - (view - 1) / 2), 0), last)
+
+
+def _box(centre: float, view: float, extent: int) -> slice:
+    """The pixels of the image that a view needs along an axis; two more on either side, for the interpolation."""
+    return slice(max(math.floor(centre - view / 2) - 2, 0), min(math.ceil(centre + view / 2) + 2, extent))
 
 
 def _uniform(generator: torch.Generator) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Pair
-from ..images import fit_channels, read_image, read_labels, to_unit
+from ..images import fit_channels, to_unit
 from .augment import Augmentation, view
 
 _MEMORY = 4 << 30
@@ -23,7 +23,7 @@ _POINTS = 64
 
 
 class Examples:
-    """Images and labels of a data set, kept as they are on disk (integers) while they fit into memory.
+    """Images, or volumes, and labels of a data set, kept as they are on disk (integers) while they fit into memory.
 
     Args:
         pairs: the files.
@@ -41,10 +41,15 @@ class Examples:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Image (C, rows, columns), float32 on the unit scale, and labels (rows, columns), int64."""
+        """Image (C, rows, columns) or (C, slices, rows, columns), float32 on the unit scale; labels, int64, likewise."""
         image, labels = self._kept(index)
         unit = to_unit(image, str(self.pairs[index].image))
         return torch.from_numpy(unit).movedim(-1, 0), torch.from_numpy(labels.astype(np.int64))
+
+    def stored(self, index: int) -> tuple[Tensor, Tensor]:
+        """The same, image and labels as they are on disk: integers, mostly. Nothing is copied: change neither."""
+        image, labels = self._kept(index)
+        return torch.from_numpy(image).movedim(-1, 0), torch.from_numpy(labels)
 
     def labels(self, index: int) -> NDArray[np.integer]:
         """The labels alone, as on disk."""
@@ -52,7 +57,7 @@ class Examples:
 
     @cache  # noqa: B019 - one Examples lives as long as its training
     def points(self, index: int) -> dict[int, NDArray[np.integer]]:
-        """For each class in the image, some of its pixels: (up to 64, 2) rows and columns."""
+        """For each class in the image, some of its pixels: (up to 64, 2) rows and columns, or (up to 64, 3)."""
         labels = self.labels(index)
         chance = np.random.default_rng(index)
         found: dict[int, NDArray[np.integer]] = {}
@@ -66,7 +71,10 @@ class Examples:
 
     def _read(self, index: int) -> tuple[NDArray[np.generic], NDArray[np.integer]]:
         pair = self.pairs[index]
-        return fit_channels(read_image(pair.image), self.channels, str(pair.image)), read_labels(pair.labels)
+        image, labels = pair.read()
+        lines = image.reshape(-1, *image.shape[-2:])  # the slices of a volume under each other
+        image = fit_channels(lines, self.channels, str(pair.image)).reshape(*labels.shape, self.channels)
+        return np.require(image, requirements=("C", "W")), np.require(labels, requirements=("C", "W"))
 
 
 class Batches:
@@ -75,7 +83,7 @@ class Batches:
     Args:
         examples: where they come from.
         size: views in a batch.
-        crop: rows and columns of a view.
+        crop: rows and columns of a view, or slices, rows and columns.
         mean, std: of the channels, on the unit scale.
         augmentation: how far views differ.
         aimed: share of the views that are laid about a pixel of a class drawn evenly among the image's classes.
@@ -83,7 +91,7 @@ class Batches:
     """
 
     def __init__(
-        self, examples: Examples, size: int, crop: tuple[int, int], mean: Sequence[float], std: Sequence[float],
+        self, examples: Examples, size: int, crop: tuple[int, ...], mean: Sequence[float], std: Sequence[float],
         augmentation: Augmentation, aimed: float, seed: int,
     ) -> None:  # fmt: skip
         self.examples, self.size, self.crop, self.augmentation, self.aimed, self.seed = (
@@ -94,11 +102,11 @@ class Batches:
             aimed,
             seed,
         )
-        self.mean, self.std = (torch.tensor(v).view(-1, 1, 1) for v in (mean, std))
+        self.mean, self.std = (torch.tensor(v).view(-1, *[1] * len(crop)) for v in (mean, std))
         self._order = lru_cache(maxsize=2)(self._permutation)
 
     def __call__(self, number: int) -> tuple[Tensor, Tensor]:
-        """Batch `number`: images (N, C, rows, columns), normalised, zero outside; labels (N, rows, columns), int64."""
+        """Batch `number`: images (N, C, *crop), normalised, zero outside; labels (N, *crop), int64."""
         parts = [self._view(number * self.size + k) for k in range(self.size)]
         images, labels = zip(*parts, strict=True)
         return torch.stack(images), torch.stack(labels)
@@ -107,18 +115,17 @@ class Batches:
         generator = torch.Generator().manual_seed(chance(self.seed, number))
         lap, place = divmod(number, len(self.examples))
         index = int(self._order(lap)[place])
-        image, labels = self.examples[index]
+        image, labels = self.examples.stored(index)
         seen, truth, inside = view(image, labels, self.crop, self._aim(index, generator), self.augmentation, generator)
         return (seen - self.mean) / self.std * inside, truth
 
-    def _aim(self, index: int, generator: torch.Generator) -> tuple[float, float] | None:
+    def _aim(self, index: int, generator: torch.Generator) -> tuple[float, ...] | None:
         points = self.examples.points(index)
         aimed = float(torch.rand((), generator=generator)) < self.aimed
         if not points or not aimed:
             return None
         some = points[sorted(points)[int(torch.randint(len(points), (), generator=generator))]]
-        row, column = some[int(torch.randint(len(some), (), generator=generator))]
-        return float(row), float(column)
+        return tuple(map(float, some[int(torch.randint(len(some), (), generator=generator))]))
 
     def _permutation(self, lap: int) -> Tensor:
         return torch.randperm(len(self.examples), generator=torch.Generator().manual_seed(chance(self.seed, -1 - lap)))

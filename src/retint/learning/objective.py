@@ -4,6 +4,9 @@ One pass takes the first step with gradients, wanders on for a random number of 
 window of steps with gradients, some of them from a spoilt truth instead. So the network learns to start, and to keep
 improving any later estimate; memory holds the window alone, however far it wandered. After Bansal et al. 2022
 (progressive loss), Anil et al. 2022 (random depths and starts).
+
+Networks that name `instances` are trained as their paper has it: a loss at each of the first so many steps, gradients
+through all of them (Pinheiro and Collobert 2014, eq. 7).
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
+from ..network.grid import MODES
+from ..network.layers import part
 from .starts import corrupted, soft_labels
 
 
@@ -22,7 +27,8 @@ class Objective(nn.Module):
     Args:
         network: what is trained.
         weights: one for each class, (K,).
-        window: steps that carry gradients after the first; 0 trains the one-step control.
+        window: steps that carry gradients after the first; 0 trains the one-step control, and so does a network without
+            feedback.
         wander: largest number of steps without gradients before the window; few are likelier than many.
         spoilt: share of the windows that begin from a spoilt truth.
         ignore: the label that costs nothing.
@@ -43,19 +49,24 @@ class Objective(nn.Module):
         self.network, self.window, self.wander, self.spoilt, self.ignore = network, window, wander, spoilt, ignore
         self.register_buffer("weights", weights)
 
-    def forward(self, image: Tensor, labels: Tensor, seed: int) -> Tensor:
+    def forward(self, image: Tensor, labels: Tensor, seed: int, share: float = 0.0) -> Tensor:
         """The mean loss over the steps that carry gradients.
 
         Args:
-            image: (N, C, rows, columns), float, normalised.
-            labels: (N, rows, columns), int64.
+            image: (N, C, rows, columns) or (N, C, slices, rows, columns), float, normalised.
+            labels: (N, rows, columns) or (N, slices, rows, columns), int64.
             seed: of the chance in this pass.
+            share: how much of the run is done, 0 to 1.
         """
         generator = torch.Generator().manual_seed(seed)
         context = self.network.context(image)
+        instances = self.network.architecture.instances
+        if instances:
+            count = instances[min(int(share * len(instances)), len(instances) - 1)] if self.window else 1
+            return self._all_of(count, context, labels, generator)
         logits = self.network.logits(context, None)
         losses = [self.cross_entropy(logits, labels, generator)]
-        if self.window:
+        if self.window and len(self.network.W):
             estimate = self._wander(context.detach(), logits.detach(), generator)
             estimate = self._some_spoilt(estimate, labels, generator)
             for _ in range(self.window):
@@ -64,26 +75,48 @@ class Objective(nn.Module):
                 estimate = torch.softmax(logits, 1)
         return torch.stack(losses).mean()
 
-    def cross_entropy(self, logits: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def cross_entropy(self, logits: Tensor, labels: Tensor, generator: torch.Generator, step: int = 1) -> Tensor:
         """Weighted cross-entropy over the labelled pixels, at the labels' resolution; 0 if there are none.
 
         On label grids of stride 4 and more, at every second pixel, from a random one: the same on average, at a quarter
         of the cost.
         """
-        thin = 2 if self.stride >= 4 else 1
-        row, column = (int(n) for n in torch.randint(thin, (2,), generator=generator))
-        labels = labels[:, row::thin, column::thin]
-        if self.stride > 1:
-            logits = F.interpolate(logits, scale_factor=self.stride / thin, mode="bilinear", align_corners=False)
-        logits = logits[:, :, : labels.shape[1], : labels.shape[2]].float()
+        strides = self.network.strides_at(step)
+        thin = tuple(2 if stride >= 4 else 1 for stride in strides)
+        first = [int(torch.randint(n, (), generator=generator)) for n in thin]
+        labels = part(self._inside(labels, step), (slice(a, None, n) for a, n in zip(first, thin, strict=True)))
+        if max(strides) > 1:
+            factors = tuple(s / n for s, n in zip(strides, thin, strict=True))
+            logits = F.interpolate(logits, scale_factor=factors, mode=MODES[len(strides)], align_corners=False)
+        logits = part(logits, map(slice, labels.shape[1:])).float()
         if not bool((labels != self.ignore).any()):
             return logits.sum() * 0.0
         return F.cross_entropy(logits, labels, weight=self.weights, ignore_index=self.ignore)
 
-    @property
-    def stride(self) -> int:
-        """Of the label grid."""
-        return self.network.geometry[0].stride
+    def _all_of(self, count: int, context: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """The mean loss over the first `count` steps."""
+        estimate, losses = None, []
+        for step in range(1, count + 1):
+            logits = self.network.logits(context, estimate)
+            losses.append(self.cross_entropy(logits, labels, generator, step))
+            estimate = torch.softmax(logits, 1)
+        return torch.stack(losses).mean()
+
+    def _inside(self, labels: Tensor, step: int) -> Tensor:
+        """For architectures with padding `valid`: the labels of the cells whose receptive field the view holds.
+
+        Where it holds none along an axis, all of it counts.
+        """
+        if self.network.architecture.padding == "same":
+            return labels
+        inside = torch.full_like(labels, self.ignore)
+        parts = []
+        for n, geometry in zip(labels.shape[1:], self.network.geometry, strict=True):
+            seen = geometry.span(step)
+            low, high = max(-seen.low, 0), n - max(seen.high - (seen.stride - 1), 0)
+            parts.append(slice(low, high) if low < high else slice(None))
+        part(inside, parts).copy_(part(labels, parts))
+        return inside
 
     @torch.no_grad()
     def _wander(self, context: Tensor, logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -98,6 +131,16 @@ class Objective(nn.Module):
         if not bool(chosen.any()):
             return estimate
         estimate = estimate.clone()
-        truth = soft_labels(labels[chosen.to(labels.device)].cpu(), estimate.shape[1], self.stride, self.ignore)
-        estimate[chosen.to(estimate.device)] = corrupted(truth, generator).to(estimate)
+        truth = soft_labels(
+            labels[chosen.to(labels.device)].cpu(), estimate.shape[1], self.network.strides, self.ignore
+        )
+        estimate[chosen.to(estimate.device)] = corrupted(self._fitted(truth, estimate), generator).to(estimate)
         return estimate
+
+    @staticmethod
+    def _fitted(truth: Tensor, estimate: Tensor) -> Tensor:
+        """The truth on as many cells as the estimate has (views that are no whole number of periods have more)."""
+        short = [n - m for n, m in zip(estimate.shape[2:], truth.shape[2:], strict=True)]
+        if not any(short):
+            return truth
+        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=1 / truth.shape[1])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from ..data import Pair, choose_stride
+from ..images import read_volume_labels
+from ..network import Geometry
 from .augment import Augmentation
 from .survey import Survey
 
-_CROPS = {8: 320, 4: 288, 2: 192, 1: 128}
+_CROPS = {8: 320, 4: 288, 2: 192, 1: 128}  # rows or columns of a view, by the stride of the label grid
+_SLICES, _VOXELS = 16, {1: 16 * 96 * 96, 2: 16 * 160 * 160}  # of a view of a volume, by the stride in the plane
+_VOLUMES = 4  # looked at for their shape
 
 
 @dataclass(frozen=True)
@@ -19,12 +26,15 @@ class Settings:
     """Of one training run; part of its checkpoint and of the model's card.
 
     Attributes:
-        arch: an entry of the catalogue; None chooses a small one whose label grid the labels bear.
+        arch: an entry of the catalogue; None chooses a small one whose label grid the labels bear, and for volumes one
+            that suits the thickness of their slices.
+        start: a model to begin from, a bundled name or a file: its weights are taken wherever they fit.
+        labels: what is learned from: `pixels`, or `tags`: also from images that have tags in place of labels.
         epochs, minutes: how long; without either, 60 epochs. An epoch looks at as many pixels as the training images
             hold, and at 200 views at least. With `minutes`, the learning rate follows the clock, and two runs differ.
         seed: of all chance.
-        batch: views in a batch.
-        crop: rows and columns of a view; None chooses by the stride of the label grid.
+        batch: views in a batch; None: 4, of volumes 1.
+        crop: rows and columns of a view, or slices, rows and columns; None chooses by the stride of the label grid.
         rate: the highest learning rate (AdamW; it rises over the first 3 % and falls to nothing along a cosine).
         decay: weight decay.
         window, wander, spoilt: see `Objective`.
@@ -35,11 +45,13 @@ class Settings:
     """
 
     arch: str | None = None
+    start: str | None = None
+    labels: Literal["pixels", "tags"] = "pixels"
     epochs: float | None = None
     minutes: float | None = None
     seed: int = 0
-    batch: int = 4
-    crop: tuple[int, int] | None = None
+    batch: int | None = None
+    crop: tuple[int, ...] | None = None
     rate: float = 2e-3
     decay: float = 1e-2
     window: int = 2
@@ -62,15 +74,52 @@ class Settings:
         return cls(**{**data, "augmentation": Augmentation(**data["augmentation"])})
 
 
-def choose_arch(pairs: Sequence[Pair], classes: int) -> str:
-    """The small architecture with the coarsest label grid that these labels bear."""
-    return f"small-{choose_stride(pairs, classes)}"
+def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None) -> str:
+    """The small architecture with the coarsest label grid that these labels bear, or one for volumes.
+
+    Args:
+        pairs: the images to learn from, or the volumes.
+        classes: K.
+        spacing: of volumes, from one voxel to the next along slices, rows and columns; if not known, volumes of fewer
+            than a quarter as many slices as rows are taken for ones of thick slices.
+
+    Returns:
+        A name in the catalogue: for volumes `slices-2` where slices are more than twice as thick as pixels, `volume-2`
+        where they are not.
+
+    Raises:
+        RetintError: labels cannot be read.
+    """
+    if pairs[0].dims == 2:
+        return f"small-{choose_stride(pairs, classes)}"
+    if spacing is not None:
+        thick = spacing[0] > 2 * max(spacing[1:])
+    else:
+        slices, rows, _ = np.median([read_volume_labels(pair.labels).pixels.shape for pair in pairs[:_VOLUMES]], 0)
+        thick = slices < rows / 4
+    return "slices-2" if thick else "volume-2"
 
 
-def choose_crop(survey: Survey, stride: int) -> tuple[int, int]:
-    """Rows and columns of a view: as the label grid wants it, no larger than the images, in whole label cells."""
-    rows, columns = (max(min(_CROPS.get(stride, 256), n) // stride, 1) * stride for n in survey.size)
-    return rows, columns
+def choose_crop(survey: Survey, geometry: Sequence[Geometry]) -> tuple[int, ...]:
+    """The size of a view: as the label grid wants it, no larger than the images, in whole periods (one at least).
+
+    Views of volumes have up to 16 slices and as many rows and columns as keep the work of a view in bounds.
+
+    Args:
+        survey: of the training images.
+        geometry: of the architecture along each axis.
+
+    Returns:
+        Rows and columns, or slices, rows and columns.
+    """
+    if len(geometry) == 2:
+        sizes = [max(_CROPS.get(g.stride, 256), 2 * g.receptive_field(3) if g.rescales else 0) for g in geometry]
+    else:
+        slices = min(_SLICES, survey.size[0])
+        sizes = [slices, *(math.isqrt(_VOXELS.get(g.stride, _VOXELS[2]) // slices) for g in geometry[1:])]
+    return tuple(
+        max(min(most, n) // g.period, 1) * g.period for most, n, g in zip(sizes, survey.size, geometry, strict=True)
+    )
 
 
 def checkpoint_path(out: Path) -> Path:

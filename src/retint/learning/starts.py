@@ -6,20 +6,25 @@ spirit: Isensee et al. 2021), so any start will do when labelling.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..network.grid import MEANS, MODES
+from ..network.layers import part
 
-def soft_labels(labels: Tensor, classes: int, stride: int, ignore: int = 255) -> Tensor:
-    """Labels (N, rows, columns) as shares of the classes in each label cell, (N, K, cells ...).
+
+def soft_labels(labels: Tensor, classes: int, strides: Sequence[int], ignore: int = 255) -> Tensor:
+    """Labels (N, rows, columns) or (N, slices, rows, columns) as shares of the classes in each cell, (N, K, cells ...).
 
     A cell without a labelled pixel holds the uniform distribution.
     """
     known = labels != ignore
     planes = F.one_hot(torch.where(known, labels, classes), classes + 1)[..., :classes].movedim(-1, 1).float()
-    if stride > 1:
-        planes = F.avg_pool2d(planes, stride, ceil_mode=True)
+    if max(strides) > 1:
+        planes = MEANS[len(strides)](planes, tuple(strides), ceil_mode=True)
     total = planes.sum(1, keepdim=True)
     return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes)
 
@@ -31,26 +36,32 @@ def corrupted(truth: Tensor, generator: torch.Generator) -> Tensor:
 
 def _spoilt(y: Tensor, generator: torch.Generator) -> Tensor:
     classes, size = y.shape[1], y.shape[2:]
+    dims = len(size)
     way = int(torch.randint(5, (), generator=generator))
     strength = float(torch.rand((), generator=generator))
     if way == 0:  # shifted borders
-        shifts = tuple(int(n) for n in torch.randint(-3, 4, (2,), generator=generator))
-        y = torch.roll(y, shifts, dims=(2, 3))
+        shifts = tuple(int(n) for n in torch.randint(-3, 4, (dims,), generator=generator))
+        y = torch.roll(y, shifts, dims=tuple(range(2, 2 + dims)))
     elif way == 1:  # missing and wrong regions
         coarse = torch.rand((1, 1, *(max(n // 6, 1) for n in size)), generator=generator)
-        blobs = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False) > 0.8 - 0.4 * strength
-        wrong = F.one_hot(torch.randint(classes, (), generator=generator), classes).view(1, -1, 1, 1).float()
-        y = torch.where(blobs, wrong, y)
+        blobs = F.interpolate(coarse, size=size, mode=MODES[dims], align_corners=False) > 0.8 - 0.4 * strength
+        y = torch.where(blobs, _one(classes, dims, generator), y)
     elif way == 2:  # blocky, or over-smooth
         block = 2 + int(6 * strength)
-        y = F.interpolate(F.avg_pool2d(y, block, ceil_mode=True), scale_factor=block, mode="nearest")[
-            :, :, : size[0], : size[1]
-        ]
+        blocks = tuple(min(block, n) for n in size)
+        y = F.interpolate(MEANS[dims](y, blocks, ceil_mode=True), scale_factor=tuple(map(float, blocks)))
+        y = part(y, map(slice, size))
     elif way == 3:  # noise
         noise = torch.rand(y.shape, generator=generator) ** 4
         y = (1 - strength) * y + strength * noise / noise.sum(1, keepdim=True)
     else:  # one class everywhere
-        y = F.one_hot(torch.randint(classes, (), generator=generator), classes).view(1, -1, 1, 1).float().expand_as(y)
+        y = _one(classes, dims, generator).expand_as(y)
     if bool(torch.rand((), generator=generator) < 0.5):  # hard labels, as most programs write them
         y = F.one_hot(y.argmax(1), classes).movedim(-1, 1).float()
     return y
+
+
+def _one(classes: int, dims: int, generator: torch.Generator) -> Tensor:
+    """A distribution that is certain of a random class, (1, K, 1 ...)."""
+    chosen = torch.randint(classes, (), generator=generator)
+    return F.one_hot(chosen, classes).view(1, -1, *[1] * dims).float()

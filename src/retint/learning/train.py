@@ -13,23 +13,24 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..data import Dataset, Pair, check_dataset, class_weights, hold_out, open_dataset
+from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, hold_out, open_dataset, read_tags
 from ..errors import RetintError
 from ..modelfile import Card, save_model
-from ..network import RecurrentNetwork, architecture, weights
-from ..network.geometry import Geometry
-from ..network.hardware import Precision, channels_last
+from ..network import Geometry, architecture, build, weights
+from ..network.hardware import Precision, channels_last, laid_out
 from ..pictures import default_palette, plot_log
 from ..wholefile import whole_file
 from .average import Average
-from .checkpoint import fingerprint, load_checkpoint
+from .begin import take_weights
+from .checkpoint import fingerprint, load_checkpoint, refuse_other_data
 from .examples import Batches, Examples, chance
 from .machine import keep_memory, open_fabric
 from .objective import Objective
 from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
 from .survey import Survey, survey
+from .tags import Mixed, TaggedBatches, TagObjective, Unlabelled
 from .validate import validate
 
 _DEFAULT_EPOCHS = 60.0
@@ -81,6 +82,7 @@ def train(
     dataset: str | Path, out: str | Path, settings: Settings | None = None, *, resume: bool = False,
     device: str = "auto", devices: int = 1, precision: Precision = "auto", exclude: Sequence[str] = (), limit: int | None = None,
     report: Callable[[Progress, float], None] | None = None, note: Callable[[str], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Trained:  # fmt: skip
     """Train a network on a data set and write a model file.
 
@@ -100,6 +102,7 @@ def train(
         limit: learn from this many images alone, evenly spread.
         report: called after every iteration with the progress and the share done.
         note: called with lines that a person should see.
+        clock: what `minutes` are counted by, in seconds.
 
     Raises:
         DataProblems: the data set has problems; all of them.
@@ -108,15 +111,18 @@ def train(
     out, say = Path(out), note or (lambda line: None)
     if out.suffix != ".safetensors":
         raise RetintError(f"--out {out}: a model file ends in .safetensors")
+    saved = load_checkpoint(out) if resume else None
+    settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     data = open_dataset(dataset)
-    checked = check_dataset(data)
+    checked = check_dataset(data, tagged=settings.labels == "tags")
     checked.raise_if_bad()
     for line in checked.warnings:
         say(f"note: {line}")
-    learn, held = parts(data, exclude, limit)
-    saved = load_checkpoint(out, data, learn) if resume else None
-    settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
-    run = Run(data, learn, held, checked.channels, checked.dtype, out, settings, device, devices, precision, say)
+    learn, held, tagged = parts(data, exclude, limit, settings.labels)
+    if saved:
+        refuse_other_data(saved, out, data, learn)
+    run = Run(data, learn, held, tagged, checked, out, settings, device, devices, precision, say)
+    run.clock = clock
     if saved:
         run.restore(saved)
     finished = run.go(report or (lambda progress, share: None))
@@ -127,44 +133,62 @@ class Run:
     """One training run: everything that changes while it goes, and the loop."""
 
     def __init__(
-        self, data: Dataset, learn: Sequence[Pair], held: Sequence[Pair], channels: int, dtype: str, out: Path,
+        self, data: Dataset, learn: Sequence[Pair], held: Sequence[Pair], tagged: Sequence[Tagged], checked: Report, out: Path,
         settings: Settings, device: str, devices: int, precision: Precision, say: Callable[[str], None],
     ) -> None:  # fmt: skip
-        classes = len(data.classes)
+        classes, channels = len(data.classes), checked.channels
         self.data, self.out, self.say = data, out, say
         self.learn, self.held = Examples(learn, channels, classes), Examples(held, channels, classes)
-        seen = survey(self.learn)
-        arch = architecture(settings.arch or choose_arch(learn, classes))
-        crop = settings.crop or choose_crop(seen, Geometry(arch).stride)
+        seen = survey(self.learn if learn else Examples([Unlabelled.of(one) for one in tagged], channels, classes))
+        upright = seen.upright or not learn
+        arch = architecture(settings.arch or (choose_arch(learn, classes, checked.spacing) if learn else "small-4"))
+        if arch.dims != data.dims:
+            raise RetintError(
+                f"--arch {arch.name}: for {'volumes' if arch.dims == 3 else 'images'}; {data.root} holds "
+                f"{'volumes' if data.dims == 3 else 'images'}: `retint archs` tells which suit"
+            )
+        crop = settings.crop or choose_crop(seen, [Geometry(arch, axis=axis) for axis in range(arch.dims)])
         augmentation = replace(
-            settings.augmentation, any_way_up=settings.augmentation.any_way_up or not seen.upright,
-            turn=settings.augmentation.turn if seen.upright else 45.0,
+            settings.augmentation, any_way_up=settings.augmentation.any_way_up or not upright,
+            turn=settings.augmentation.turn if upright else 45.0,
         )  # fmt: skip
         if settings.epochs is None and settings.minutes is None:
             settings = replace(settings, epochs=_DEFAULT_EPOCHS)
-        self.settings = replace(settings, arch=arch.name, crop=crop)
-        self.card = _card(data, arch.name, channels, dtype, seen, self.settings, len(learn), len(held))
+        batch = settings.batch or (4 if arch.dims == 2 else 1)
+        self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
+        self.card = _card(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
         self.fabric, self.device = open_fabric(device, devices, precision)
         torch.manual_seed(settings.seed)
-        network = channels_last(RecurrentNetwork(arch, channels, classes))
+        network = channels_last(build(arch, channels, classes, "same"))
+        if settings.start:
+            say(take_weights(network, settings.start, data.classes))
         rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
-        objective: nn.Module = Objective(network, rare, settings.window, settings.wander, settings.spoilt)
+        pixels = Objective(network, rare, settings.window, settings.wander, settings.spoilt)
+        together = batch * devices
+        self.tagged = None
+        if tagged:
+            self.tagged = TaggedBatches(
+                tagged, together, crop, channels, classes, seen.mean, seen.std, augmentation, settings.seed
+            )
+        tags = TagObjective(network, self.tagged is not None and self.tagged.single, settings.window + 1)
         self.network = network
         optimizer = torch.optim.AdamW(_groups(network, settings.decay), lr=settings.rate)
-        self.objective, self.optimizer = self.fabric.setup(objective, optimizer)
+        self.objective, self.optimizer = self.fabric.setup(Mixed(pixels, tags), optimizer)
         self.average = Average(network, settings.average)
         self.batches = Batches(
-            self.learn, settings.batch * devices, crop, seen.mean, seen.std, augmentation, settings.aimed, settings.seed
+            self.learn, together, crop, seen.mean, seen.std, augmentation, settings.aimed, settings.seed
         )
-        views = max(_LEAST_VIEWS, round(seen.pixels / (crop[0] * crop[1])))
-        self.per_epoch = max(1, round(views / (settings.batch * devices)))
+        views = max(_LEAST_VIEWS, round(seen.pixels / math.prod(crop)))
+        self.per_epoch = max(1, round(views / together))
         self.progress = Progress()
+        self.clock: Callable[[], float] = time.monotonic
         self.stopping = False
         self._validation_seconds = 0.0
         keep_memory()
+        also = f", {len(tagged)} with tags" if tagged else ""
         say(
-            f"{arch.name}: {sum(p.numel() for p in network.parameters()):,} parameters, views of {crop[0]} x {crop[1]} pixels, "
-            f"{len(learn)} images to learn from, {len(held)} to validate on"
+            f"{arch.name}: {sum(p.numel() for p in network.parameters()):,} parameters, views of "
+            f"{' x '.join(map(str, crop))} pixels, {len(learn)} images to learn from{also}, {len(held)} to validate on"
         )
 
     def go(self, report: Callable[[Progress, float], None]) -> bool:
@@ -193,12 +217,12 @@ class Run:
     def _loop(self, report: Callable[[Progress, float], None]) -> None:
         progress, saved_at = self.progress, time.monotonic()
         while (share := self.share()) < 1 and not self.stopping:
-            began = time.monotonic()
+            began = self.clock()
             loss = self._iterate(share)
             progress.loss_sum += loss
             progress.loss_count += 1
             progress.iteration += 1
-            progress.elapsed += time.monotonic() - began
+            progress.elapsed += self.clock() - began
             if progress.iteration % self.per_epoch == 0:
                 self._end_epoch()
             if time.monotonic() - saved_at > _CHECKPOINT_SECONDS:
@@ -215,15 +239,12 @@ class Run:
 
     def _iterate(self, share: float) -> float:
         number = self.progress.iteration
-        images, labels = self.batches(number)
-        mine = slice(self.fabric.global_rank * self.settings.batch, (self.fabric.global_rank + 1) * self.settings.batch)
-        images, labels = self.fabric.to_device((images[mine], labels[mine]))
+        labelled = self._mine(self.batches(number)) if len(self.learn) else None
+        tagged = self._mine(self.tagged(number)) if self.tagged else None
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * _schedule(share)
         self.objective.train()
-        loss = self.objective(
-            images.contiguous(memory_format=torch.channels_last), labels, chance(self.settings.seed, number, 1)
-        )
+        loss = self.objective(labelled, tagged, chance(self.settings.seed, number, 1), share)
         self.fabric.backward(loss)
         self.fabric.clip_gradients(self.objective, self.optimizer, max_norm=1.0)
         self.optimizer.step()
@@ -236,20 +257,28 @@ class Run:
             )
         return value
 
+    def _mine(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """This process's part of a batch, on its device."""
+        each = self.settings.batch or 1
+        first = self.fabric.global_rank * each
+        mine = tuple(part[first : first + each] for part in batch)
+        images, *others = self.fabric.to_device(mine)
+        return laid_out(images), *others
+
     def _end_epoch(self) -> None:
         progress = self.progress
         progress.epoch += 1
-        began = time.monotonic()
+        began = self.clock()
         if len(self.held) and self._validation_due():
-            progress.score = validate(self.average.network, self.held, self.card.mean, self.card.std, (4,), most=24)[
-                4
-            ].miou()
-            self._validation_seconds = time.monotonic() - began
+            step = min(4, self.card.steps)
+            found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
+            progress.score = found[step].miou()
+            self._validation_seconds = self.clock() - began
             progress.rows.append(self._row(progress.score))
         else:
             progress.rows.append(self._row(None))
         progress.loss_sum, progress.loss_count = 0.0, 0
-        progress.elapsed += time.monotonic() - began
+        progress.elapsed += self.clock() - began
         if self.fabric.is_global_zero:
             self._write_log()
 
@@ -277,7 +306,7 @@ class Run:
     def _score_finally(self) -> None:
         if not len(self.held):
             return
-        steps = _SCORED_STEPS if self.settings.window else (1,)
+        steps = sorted({min(step, self.card.steps) for step in _SCORED_STEPS})
         confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps)
         self.progress.score = confusions[steps[-1]].miou()
         scores = {str(s): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for s, c in confusions.items()}
@@ -339,25 +368,44 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def parts(data: Dataset, exclude: Sequence[str], limit: int | None) -> tuple[list[Pair], list[Pair]]:
-    """The images to learn from and those to validate on."""
-    pairs = data.splits["train" if "train" in data.splits else next(iter(data.splits))].pairs
-    rest, held = (pairs, data.splits["val"].pairs) if "val" in data.splits else hold_out(pairs)
+def parts(
+    data: Dataset, exclude: Sequence[str], limit: int | None, labels: str = "pixels"
+) -> tuple[list[Pair], list[Pair], list[Tagged]]:
+    """The images to learn from, those to validate on, and those to learn from that have tags and no labels."""
+    split = data.splits["train" if "train" in data.splits else next(iter(data.splits))]
+    rest, held = (split.pairs, data.splits["val"].pairs) if "val" in data.splits else hold_out(split.pairs)
     learn = [pair for pair in rest if not pair.stem.startswith(tuple(exclude))]
     if limit is not None and limit < len(learn):
         learn = [learn[round(k * (len(learn) - 1) / max(limit - 1, 1))] for k in range(limit)]
-    if not learn:
+    tagged = []
+    if labels == "tags":
+        if data.dims == 3:
+            raise RetintError(f"--labels tags: {data.root} holds volumes; tags are for images")
+        known = {pair.stem for pair in split.pairs}
+        every = read_tags(split.folder, data.classes)
+        tagged = [one for one in every if one.stem not in known and not one.stem.startswith(tuple(exclude))]
+    if not learn and not tagged:
         raise RetintError(f"{data.root}: no images are left to learn from")
-    return learn, list(held)
+    return learn, list(held), tagged
 
 
 def _card(
-    data: Dataset, arch: str, channels: int, dtype: str, seen: Survey, settings: Settings, learn: int, held: int
+    data: Dataset,
+    arch: str,
+    checked: Report,
+    seen: Survey,
+    settings: Settings,
+    learn: int,
+    held: int,
+    tagged: Sequence[Tagged],
 ) -> Card:
     colours = data.colours or default_palette(len(data.classes))
+    trained_on = {"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()}
+    if tagged:
+        trained_on |= {"tagged_images": len(tagged), "one_tag_each": all(len(one.tags) == 1 for one in tagged)}
     return Card(
-        architecture=architecture(arch).to_dict(), classes=data.classes, colours=tuple(colours),
-        channels=channels, dtype=dtype, mean=seen.mean, std=seen.std, steps=8 if settings.window else 1, detail=seen.detail,
-        image_size=seen.size, object_size=dict(zip(data.classes, seen.object_size, strict=True)),
-        trained_on={"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()},
+        architecture=architecture(arch).to_dict(), classes=data.classes, colours=tuple(colours), channels=checked.channels,
+        dtype=checked.dtype, mean=seen.mean, std=seen.std, steps=architecture(arch).steps if settings.window else 1,
+        detail=seen.detail, image_size=seen.size, object_size=dict(zip(data.classes, seen.object_size, strict=True)),
+        spacing=checked.spacing, unit=checked.unit, trained_on=trained_on,
     )  # fmt: skip

@@ -8,6 +8,8 @@ import torch
 
 from ..network import RecurrentNetwork
 from ..network.grid import log_probabilities_at_pixels
+from ..network.hardware import laid_out
+from ..network.layers import part
 from ..scoring import Confusion
 from .examples import Examples
 
@@ -27,15 +29,15 @@ def validate(
         most: look at no more images than this, evenly spread.
     """
     device = next(network.parameters()).device
-    stride = network.geometry[0].stride
     confusions = {step: Confusion(examples.classes) for step in steps}
-    shift, scale = (torch.tensor(v, device=device).view(1, -1, 1, 1) for v in (mean, std))
+    shift, scale = (torch.tensor(v, device=device).view(1, -1, *[1] * len(network.geometry)) for v in (mean, std))
     count = min(len(examples), most or len(examples))
     for index in torch.linspace(0, len(examples) - 1, count).long().tolist():
         image, labels = examples[index]
-        x = ((image.to(device)[None] - shift) / scale).to(memory_format=torch.channels_last)
+        x = laid_out((image.to(device)[None] - shift) / scale)
         for step, estimate in enumerate(network.refinements(x, max(steps)), start=1):
             if step in confusions:
-                scores = log_probabilities_at_pixels(estimate, stride)[0, :, : labels.shape[0], : labels.shape[1]]
+                scores = log_probabilities_at_pixels(estimate, network.strides_at(step))[0]
+                scores = part(scores, map(slice, labels.shape))
                 confusions[step].add(labels.numpy(), scores.argmax(0).cpu().numpy())
     return confusions

@@ -4,6 +4,16 @@ from .catalogue import CATALOGUE, Architecture, architecture
 from .geometry import Geometry
 from .layers import Layer
 from .recurrence import RecurrentNetwork
-from .weights import restored, weights
+from .weights import build, restored, weights
 
-__all__ = ["CATALOGUE", "Architecture", "Geometry", "Layer", "RecurrentNetwork", "architecture", "restored", "weights"]
+__all__ = [
+    "CATALOGUE",
+    "Architecture",
+    "Geometry",
+    "Layer",
+    "RecurrentNetwork",
+    "architecture",
+    "build",
+    "restored",
+    "weights",
+]

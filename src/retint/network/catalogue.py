@@ -8,16 +8,31 @@ readout   V, layers from the hidden layer to one plane for each class
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from ..errors import RetintError
-from .layers import Layer, Padding
+from .layers import Extent, Layer, Padding
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """U, W and V as tables of layers, and the non-linearity g of the hidden layer."""
+    """U, W and V as tables of layers, and the non-linearity g of the hidden layer.
+
+    Attributes:
+        name: in the catalogue.
+        context, feedback, readout: U, W, V. Without feedback the network takes its first step alone.
+        activation: g.
+        source: where it comes from; for a paper's system, what the paper leaves open and what was decided.
+        dims: spatial dimensions of the image, 2 or 3.
+        padding: `valid`: as the paper has it; labels near an image's border, where it has none, come from `same`, and
+            training passes over them.
+        pool: the hidden layer is the largest of so many cells of U * X + W * Y, before g.
+        rescales: every step's labels are coarser, and the image is brought to their size for the next one (Pinheiro and
+            Collobert 2014): the context is computed at every step.
+        instances: train the first so many steps together, with a loss at each (eq. 7 there); several numbers share the
+            run equally, one after another. Empty: Retint's own way (`learning.Objective`).
+    """
 
     name: str
     context: tuple[Layer, ...]
@@ -27,6 +42,14 @@ class Architecture:
     source: str
     dims: int = 2
     padding: Padding = "same"
+    pool: Extent = 1
+    rescales: bool = False
+    instances: tuple[int, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """How many steps to take when nobody says."""
+        return self.instances[-1] if self.instances else 8
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a model's card."""
@@ -41,12 +64,15 @@ class Architecture:
             KeyError, TypeError: the card's table has other fields than this version knows.
         """
         tables = {part: tuple(map(_layer, data[part])) for part in ("context", "feedback", "readout")}
-        return cls(**{**data, **tables})
+        return cls(**{**_tuples(data), **tables})
 
 
 def _layer(row: dict[str, Any]) -> Layer:
-    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return Layer(**fields)
+    return Layer(**_tuples(row))
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
 
 
 def _stem(stride: int, width: int) -> tuple[Layer, ...]:
@@ -97,7 +123,116 @@ _FIGURE = Architecture(
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.6, figure 9.17: one kernel each for U, V, W",
 )
 
-CATALOGUE: dict[str, Architecture] = {a.name: a for a in [_FIGURE, *(_retint(*row) for row in _SIZES)]}
+
+def _fine(name: str, coarse: Architecture, back: int) -> Architecture:
+    """The hidden layer on a grid of 8 pixels, labels on one of 4: what 8 costs, at the resolution of 4."""
+    return replace(
+        coarse,
+        name=name,
+        feedback=(Layer(6, back, stride=2), *coarse.feedback[1:]),
+        readout=(coarse.readout[0], Layer(1, None, activation="none", up=2)),
+        source="Retint: figure 9.17 with small networks; four label cells from each hidden cell (Shi et al. 2016)",
+    )
+
+
+def _volume(name: str, flat: bool, width: int, back: int) -> Architecture:
+    """Retint's own for volumes. Flat: slices much thicker than pixels, so reach grows in the planes alone."""
+    step, edge = ((1, 2, 2), (1, 4, 4)) if flat else ((2, 2, 2), (4, 4, 4))
+
+    def trunk(planes: int, reach: int, deep: bool = True, **more: Any) -> Layer:
+        kernel, dilation = ((3, 3, 3) if deep else (1, 3, 3), (1, reach, reach)) if flat else (3, reach)
+        return Layer(kernel, planes, dilation=dilation, **more)
+
+    return Architecture(
+        name=name,
+        context=(
+            Layer(edge, width, stride=step, norm=True),
+            *(trunk(width, d, d != 2, norm=True, residual=True) for d in (1, 2, 4, 2, 1)),
+            Layer(1, width, norm=True, activation="none"),
+        ),
+        feedback=(trunk(back, 1), trunk(back, 2, False), trunk(back, 4), Layer(1, width, activation="none")),
+        readout=(trunk(back, 1), Layer(1, None, activation="none")),
+        activation="relu",
+        source="Retint: figure 9.17 with small networks, for volumes"
+        + (" of slices thicker than pixels" if flat else " of voxels about as deep as wide"),
+        dims=3,
+    )
+
+
+_SCENES = "Pinheiro and Collobert, Recurrent Convolutional Neural Networks for Scene Labeling, ICML 2014"
+_OPEN = (
+    "left open there and decided here: the image is brought to the size of the labels by averaging the pixels of each cell; "
+    "AdamW in place of plain SGD; whole views in place of patches"
+)
+
+
+def _rcnn(name: str, second_pool: int, instances: tuple[int, ...]) -> Architecture:
+    return Architecture(
+        name=name,
+        context=(Layer(8, 25, activation="none"),),
+        feedback=(Layer(8, 25, activation="none", bias=False),),
+        readout=(Layer(8, 50, activation="tanh", pool=second_pool), Layer(1, None, activation="none")),
+        activation="tanh",
+        source=f"{_SCENES}: {name[:4]} of {name[4:]} instances (section 3.2, eq. 3, 4, 7; section 4); {_OPEN}",
+        padding="valid",
+        pool=2,
+        rescales=True,
+        instances=instances,
+    )
+
+
+_PLAIN = Architecture(
+    name="plain-cnn1",
+    context=(Layer(6, 25, activation="none"),),
+    feedback=(),
+    readout=(Layer(3, 50, activation="tanh", pool=2), Layer(7, None, activation="none")),
+    activation="tanh",
+    source=f"{_SCENES}: the plain network of section 4, without recurrence; {_OPEN}",
+    padding="valid",
+    pool=8,
+    instances=(1,),
+)
+
+
+def _jain(name: str, kernels: tuple[Extent, ...], dims: int) -> Architecture:
+    """Five hidden layers of eight maps. W enters at the third, so V is the last three layers: those that repeat."""
+    layers = [Layer(kernel, 8, activation="sigmoid") for kernel in kernels[:5]]
+    return Architecture(
+        name=name,
+        context=(*layers[:2], Layer(kernels[2], 8, activation="none")),
+        feedback=(Layer(kernels[1], 8, activation="none", bias=False),),
+        readout=(*layers[3:], Layer(kernels[5], None, activation="none")),
+        activation="sigmoid",
+        source="Jain et al., Supervised Learning of Image Restoration with Convolutional Networks, ICCV 2007: no pooling, five "
+        "hidden layers of eight maps; the last three layers repeat with shared weights, fed the last labels beside the image "
+        "(Deep Learning 2016, section 9.6). Open there and decided here: a softmax over the classes in place of one output, "
+        "the last labels enter at the third layer, AdamW in place of plain gradient descent",
+        dims=dims,
+        padding="valid",
+    )
+
+
+_FIVE, _FLAT = (5,) * 6, ((1, 5, 5), (3, 5, 5), (1, 5, 5), (3, 5, 5), (1, 5, 5), (3, 5, 5))
+
+_OWN = {a.name: a for a in (_retint(*row) for row in _SIZES)}
+
+CATALOGUE: dict[str, Architecture] = {
+    a.name: a
+    for a in (
+        _FIGURE,
+        *_OWN.values(),
+        _fine("small-8-4", _OWN["small-8"], 48),
+        _fine("standard-8-4", _OWN["standard-8"], 64),
+        _volume("volume-2", False, 24, 16),
+        _volume("slices-2", True, 32, 24),
+        _PLAIN,
+        _rcnn("rcnn2", 2, (2,)),
+        _rcnn("rcnn3", 1, (2, 3)),
+        _jain("jain-2007", _FIVE, 3),
+        _jain("jain-2007-flat", _FLAT, 3),
+        _jain("jain-2007-2d", _FIVE, 2),
+    )
+}
 
 
 def architecture(name: str) -> Architecture:

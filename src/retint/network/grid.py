@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,18 +12,25 @@ SMALLEST = 1e-6
 """Probabilities below this count as this where logarithms are taken."""
 
 
-def log_probabilities_at_pixels(estimate: Tensor, stride: int) -> Tensor:
-    """Y (N, K, cells down, cells across) on every pixel, (N, K, stride * cells down, stride * cells across), as scores.
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""What `F.interpolate` calls linear interpolation along so many axes."""
+MEANS: dict[int, Callable[..., Tensor]] = {2: F.avg_pool2d, 3: F.avg_pool3d}
+"""The mean of neighbouring cells along so many axes."""
+
+
+def log_probabilities_at_pixels(estimate: Tensor, strides: Sequence[int]) -> Tensor:
+    """Y (N, K, cells ...) on every pixel, (N, K, stride * cells ...), as scores.
 
     Interpolates log Y linearly between the cells' centres, which is the same as interpolating the logits. The scores
     lack only the softmax; their order is that of the probabilities.
     """
     scores = estimate.clamp(min=SMALLEST).log()
-    if stride == 1:
+    if max(strides) == 1:
         return scores
-    return F.interpolate(scores, scale_factor=float(stride), mode="bilinear", align_corners=False)
+    factors = tuple(map(float, strides))
+    return F.interpolate(scores, scale_factor=factors, mode=MODES[len(strides)], align_corners=False)
 
 
-def probabilities_at_pixels(estimate: Tensor, stride: int) -> Tensor:
+def probabilities_at_pixels(estimate: Tensor, strides: Sequence[int]) -> Tensor:
     """Y on every pixel, as distributions over the classes."""
-    return torch.softmax(log_probabilities_at_pixels(estimate, stride), dim=1) if stride > 1 else estimate
+    return torch.softmax(log_probabilities_at_pixels(estimate, strides), dim=1) if max(strides) > 1 else estimate

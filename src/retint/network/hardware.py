@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = TypeVar("Network", bound=nn.Module)
+_LAYOUT = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
@@ -24,9 +25,14 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 def channels_last(network: Network) -> Network:
     """The network with its kernels laid out channels last, as convolutions are fastest on processors and GPUs alike."""
-    # torch's types lack this overload of `to`
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for parameter in network.parameters():
+        parameter.data = laid_out(parameter.data)
     return network
+
+
+def laid_out(tensor: Tensor) -> Tensor:
+    """An image (N, C, ...) or a kernel, channels last; anything else as it is."""
+    return tensor.contiguous(memory_format=_LAYOUT[tensor.dim()]) if tensor.dim() in _LAYOUT else tensor
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -2,12 +2,18 @@
 
 Padding `same` keeps a plane of n cells at n / stride cells; where the padding is odd, the smaller half lies before.
 Padding `valid` pads nothing. Both see the same neighbours, so `valid` is the inside of `same`.
+
+Either makes planes coarser by a stride or by pooling. `spread` instead keeps every position: pooling with unit stride,
+and the layers after it dilated to match (Pinheiro and Collobert 2014, section 3.3, computed in one piece).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
+from types import EllipsisType
 from typing import Any, Literal
 
 import torch
@@ -18,6 +24,8 @@ Padding = Literal["same", "valid"]
 Extent = int | tuple[int, ...]
 
 _CONVOLUTIONS: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
+_POOLS: dict[int, Any] = {2: F.max_pool2d, 3: F.max_pool3d}
+_PLAIN: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 _NORMS: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
@@ -29,9 +37,11 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Layer:
-    """A row of an architecture's table: activation(norm(convolution(x))), plus x inside the activation if residual.
+    """A row of an architecture's table: activation(pool(norm(convolution(x)))), plus x before the pool if residual.
 
-    Extents are one number for all axes or one for each. `channels` None means one plane for each class.
+    Extents are one number for all axes or one for each. `channels` None means one plane for each class. `pool` takes the
+    largest of that many cells; `up` makes that many cells of each one, from as many times the planes (sub-pixel
+    convolution: Shi et al. 2016).
     """
 
     kernel: Extent
@@ -42,19 +52,27 @@ class Layer:
     norm: bool = False
     residual: bool = False
     bias: bool = True
+    pool: Extent = 1
+    up: Extent = 1
 
     def along(self, axis: int) -> tuple[int, int, int]:
         """Kernel, stride and dilation along one axis."""
-        kernel, stride, dilation = (
-            e if isinstance(e, int) else e[axis] for e in (self.kernel, self.stride, self.dilation)
-        )
-        return kernel, stride, dilation
+        return extent(self.kernel, axis), extent(self.stride, axis), extent(self.dilation, axis)
+
+    def coarser(self, axis: int) -> int:
+        """How many cells become one along one axis."""
+        return extent(self.stride, axis) * extent(self.pool, axis)
 
     def padding(self, axis: int) -> tuple[int, int]:
         """Cells that `same` adds before and after a plane along one axis."""
         kernel, stride, dilation = self.along(axis)
         total = max(dilation * (kernel - 1) + 1 - stride, 0)
         return total // 2, total - total // 2
+
+
+def extent(value: Extent, axis: int) -> int:
+    """An extent along one axis."""
+    return value if isinstance(value, int) else value[axis]
 
 
 class Unit(nn.Module):
@@ -71,11 +89,12 @@ class Unit(nn.Module):
         self.uneven = () if even else tuple(n for pair in reversed(pads) for n in pair)
         self.crop = [layer.padding(axis) for axis in range(dims)] if padding == "valid" and layer.residual else []
         extents = [tuple(layer.along(axis)[i] for axis in range(dims)) for i in range(3)]
+        self.pool, self.up = (tuple(extent(e, axis) for axis in range(dims)) for e in (layer.pool, layer.up))
         self.conv = _CONVOLUTIONS[dims](
-            channels, self.channels, extents[0], stride=extents[1], dilation=extents[2],
+            channels, self.channels * prod(self.up), extents[0], stride=extents[1], dilation=extents[2],
             padding=tuple(before for before, _ in pads) if even else 0, bias=layer.bias and not layer.norm,
         )  # fmt: skip
-        self.norm = _NORMS[dims](self.channels) if layer.norm else None
+        self.norm = _NORMS[dims](self.conv.out_channels) if layer.norm else None
 
     def forward(self, x: Tensor) -> Tensor:
         """One layer down: (N, channels, cells ...) in and out."""
@@ -85,6 +104,27 @@ class Unit(nn.Module):
         if self.layer.residual:
             inside = tuple(slice(before, -after or None) for before, after in self.crop)
             y = y + (x[(..., *inside)] if inside else x)
+        if max(self.pool) > 1:
+            y = max_pool(y, self.pool)
+        y = _ACTIVATIONS[self.layer.activation](y)
+        return finer(y, self.up) if max(self.up) > 1 else y
+
+    def spread(self, x: Tensor, gap: Sequence[int]) -> Tensor:
+        """The layer at every position of a plane whose cells lie `gap` positions apart; nothing is padded.
+
+        The result's cells lie further apart by the layer's stride and pooling.
+        """
+        dims = len(gap)
+        _, strides, dilations = zip(*(self.layer.along(axis) for axis in range(dims)), strict=True)
+        apart = tuple(d * g for d, g in zip(dilations, gap, strict=True))
+        y: Tensor = _PLAIN[dims](x, self.conv.weight, self.conv.bias, dilation=apart)
+        if self.norm is not None:
+            y = self.norm(y)
+        if self.layer.residual:
+            first = [self.layer.padding(axis)[0] * g for axis, g in enumerate(gap)]
+            y = y + part(x, (slice(a, a + n) for a, n in zip(first, y.shape[2:], strict=True)))
+        if max(self.pool) > 1:
+            y = max_pool(y, self.pool, tuple(s * g for s, g in zip(strides, gap, strict=True)))
         return _ACTIVATIONS[self.layer.activation](y)
 
     def fold(self) -> None:
@@ -99,6 +139,33 @@ class Unit(nn.Module):
             self.conv.weight.mul_(scale.view(-1, *[1] * (self.conv.weight.dim() - 1)))
             self.conv.bias = nn.Parameter(self.norm.bias - mean * scale)
         self.norm = None
+
+
+def part(x: Tensor, slices: Iterable[slice]) -> Tensor:
+    """A part of a plane (..., cells ...), given along its last axes."""
+    index: tuple[EllipsisType | slice, ...] = (..., *slices)
+    return x[index]
+
+
+def max_pool(x: Tensor, size: tuple[int, ...], gap: tuple[int, ...] | None = None) -> Tensor:
+    """The largest of each `size` cells; with a gap, at every position, among cells that lie so far apart."""
+    if gap is None:
+        y: Tensor = _POOLS[len(size)](x, size)
+        return y
+    for axis, (n, apart) in enumerate(zip(size, gap, strict=True), start=2):
+        length = x.shape[axis] - (n - 1) * apart
+        parts = [x.narrow(axis, k * apart, length) for k in range(n)]
+        x = functools.reduce(torch.maximum, parts)
+    return x
+
+
+def finer(x: Tensor, up: Sequence[int]) -> Tensor:
+    """Planes (N, channels * product of up, cells ...) as (N, channels, up * cells ...)."""
+    count, dims = x.shape[0], len(up)
+    y = x.reshape(count, -1, *up, *x.shape[2:])
+    order = [n for axis in range(dims) for n in (2 + dims + axis, 2 + axis)]
+    y = y.permute(0, 1, *order).reshape(count, y.shape[1], *(n * u for n, u in zip(x.shape[2:], up, strict=True)))
+    return y.contiguous(memory_format=torch.channels_last if dims == 2 else torch.channels_last_3d)
 
 
 def chain(layers: Sequence[Layer], channels: int, classes: int, dims: int, padding: Padding) -> nn.Sequential:

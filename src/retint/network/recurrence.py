@@ -17,7 +17,7 @@ from .catalogue import Architecture
 from .context import build_context
 from .feedback import build_feedback
 from .geometry import Geometry
-from .layers import Padding, Unit
+from .layers import Padding, Unit, extent, max_pool
 from .readout import build_readout
 
 _NONLINEARITY = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
@@ -46,6 +46,16 @@ class RecurrentNetwork(nn.Module):
         self.W = build_feedback(architecture, classes, self.padding)
         self.V = build_readout(architecture, self.context_units[-1].channels, classes, self.padding)
         self.g = _NONLINEARITY[architecture.activation]
+        self.pool = tuple(extent(architecture.pool, axis) for axis in range(architecture.dims))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Image pixels per label cell along each axis."""
+        return self.strides_at(1)
+
+    def strides_at(self, step: int) -> tuple[int, ...]:
+        """Image pixels per label cell of the plane Y(step)."""
+        return tuple(geometry.stride_at(step) for geometry in self.geometry)
 
     def forward(self, image: Tensor, steps: int, start: Tensor | None = None) -> Tensor:
         """The probabilities after `steps` steps, (N, K, cells ...)."""
@@ -60,7 +70,7 @@ class RecurrentNetwork(nn.Module):
         """Y(1), Y(2), ... Y(steps), one after another.
 
         Args:
-            image: X, (N, C, rows, columns), float, normalised.
+            image: X, (N, C, rows, columns) or (N, C, slices, rows, columns), float, normalised.
             steps: how many.
             start: Y(0), (N, K, cells ...), if there is one.
         """
@@ -83,8 +93,13 @@ class RecurrentNetwork(nn.Module):
 
     def logits(self, context: Tensor, estimate: Tensor | None) -> Tensor:
         """V * H(t): the step before its softmax."""
-        hidden = context if estimate is None else self._beside(context, estimate) + self.W(estimate)
-        logits: Tensor = self.V(self.g(hidden))
+        if estimate is None or not len(self.W):
+            return self.read(context)
+        return self.read(self._beside(context, estimate) + self.W(estimate))
+
+    def read(self, hidden: Tensor) -> Tensor:
+        """V * g(hidden)."""
+        logits: Tensor = self.V(self.g(max_pool(hidden, self.pool) if max(self.pool) > 1 else hidden))
         return logits
 
     def fold(self) -> RecurrentNetwork:
@@ -100,15 +115,15 @@ class RecurrentNetwork(nn.Module):
         return [unit for unit in self.U if isinstance(unit, Unit)]
 
     def _to_whole_cells(self, size: torch.Size) -> list[int]:
-        after = [-n % geometry.stride for n, geometry in zip(size, self.geometry, strict=True)]
+        after = [-n % geometry.period for n, geometry in zip(size, self.geometry, strict=True)]
         return [n for pad in reversed(after) for n in (0, pad)]
 
     def _beside(self, context: Tensor, estimate: Tensor) -> Tensor:
         """The part of the context that lies under W's output: all of it with `same`, its inside with `valid`."""
         if self.padding == "same":
             return context
-        for axis, geometry in enumerate(self.geometry):
-            cells, have = context.shape[2 + axis], estimate.shape[2 + axis]
-            left = geometry.margin(cells - have) + geometry.feedback_margin
-            context = context.narrow(2 + axis, left, have - geometry.feedback_shrink)
+        for axis, geometry in enumerate(self.geometry, start=2):
+            cells, have = context.shape[axis], estimate.shape[axis] // geometry.per_period
+            before, after = geometry.feedback_trim
+            context = context.narrow(axis, geometry.margin(cells - have) + before, have - before - after)
         return context

@@ -1,5 +1,6 @@
 """Pictures for people: labels over images, the steps side by side, plots."""
 
+from .montage import montage
 from .overlay import displayable, overlay
 from .palette import colourise, default_palette
 from .plots import plot_confusion, plot_log, plot_steps
@@ -9,6 +10,7 @@ __all__ = [
     "colourise",
     "default_palette",
     "displayable",
+    "montage",
     "overlay",
     "plot_confusion",
     "plot_log",

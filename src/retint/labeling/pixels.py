@@ -1,0 +1,100 @@
+"""From label cells to an image's own pixels, at any scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..network.grid import SMALLEST, log_probabilities_at_pixels
+from .resample import linear
+from .tiles import Tile, slices
+
+_VALUES = 1 << 24
+"""Of scores at pixels that are computed at a time."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How the label cells lie over an image's own pixels.
+
+    Attributes:
+        size: the image's own pixels along each axis.
+        cells: of the label grid.
+        strides: pixels for each cell of the image as it was labelled.
+        scale: at which it was labelled.
+    """
+
+    size: tuple[int, ...]
+    cells: tuple[int, ...]
+    strides: tuple[int, ...]
+    scale: float = 1.0
+
+    def parts(self, tile: Tile, classes: int) -> Iterator[Tile]:
+        """The tile in parts whose scores are not too many, each with the margin of a cell that its pixels need."""
+        side = (_VALUES / classes) ** (1 / len(self.size))
+        sides = [max(int(side / pitch), 1) for pitch in self._pitches]
+        return tile.split(sides, [(1, 1)] * len(sides))
+
+    def of(self, tile: Tile) -> tuple[slice, ...]:
+        """The pixels whose centres lie in a tile's core; the last cells have all that is left."""
+        ends = [
+            [n if cell == all_ else min(max(ceil(cell * pitch - 0.5), 0), n) for cell in span]
+            for span, n, all_, pitch in zip(tile.core, self.size, self.cells, self._pitches, strict=True)
+        ]
+        return tuple(slice(a, b) for a, b in ends)
+
+    def scores(self, tile: Tile, estimate: Tensor) -> Tensor:
+        """log Y at the pixels of a tile's core, (K, pixels ...), linear between the cells' centres.
+
+        Args:
+            tile: the tile.
+            estimate: Y of its outer part, (1, K, cells ...).
+        """
+        where, scaled = self.of(tile), scaled_size(self.size, self.scale) != self.size
+        if not scaled:
+            full = log_probabilities_at_pixels(estimate, self.strides)[0]
+            begins = [first * stride for (first, _), stride in zip(tile.outer, self.strides, strict=True)]
+            cut = slices(tuple((p.start, p.stop) for p in where), tuple((b, b) for b in begins))
+            return full[(slice(None), *cut)]
+        scores = estimate[0].clamp(min=SMALLEST).log()
+        for axis in reversed(range(len(where))):
+            taps = linear(where[axis].start, where[axis].stop, self.cells[axis], self._pitches[axis])
+            scores = taps.along(scores, axis + 1, tile.outer[axis][0])
+        return scores
+
+    def labels(self, estimate: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The labels of all pixels, (pixels ...), from Y (K, cells ...)."""
+        labels = np.empty(self.size, np.uint8)
+        for tile in self.parts(Tile.whole(self.cells), len(estimate)):
+            inside = np.ascontiguousarray(estimate[(slice(None), *slices(tile.outer))])
+            labels[self.of(tile)] = labels_of(self.scores(tile, torch.from_numpy(inside)[None])).numpy()
+        return labels
+
+    @property
+    def _pitches(self) -> list[float]:
+        """Own pixels for each label cell."""
+        scaled = scaled_size(self.size, self.scale)
+        return [s * n / m for s, n, m in zip(self.strides, self.size, scaled, strict=True)]
+
+
+def labels_of(scores: Tensor) -> Tensor:
+    """The likeliest class of each pixel, (pixels ...) uint8, from scores (K, pixels ...)."""
+    return scores.max(0).indices.to(torch.uint8)
+
+
+def scaled_size(size: Sequence[int], scale: float) -> tuple[int, ...]:
+    """Pixels along each axis of an image at another scale."""
+    return tuple(max(1, round(n * scale)) for n in size)
+
+
+def bands(size: Sequence[int], pixels: int = 1 << 22) -> Iterator[slice]:
+    """An image in bands along its first axis of about so many pixels each."""
+    step = max(1, pixels // max(prod(size[1:]), 1))
+    for first in range(0, size[0], step):
+        yield slice(first, min(first + step, size[0]))
