@@ -43,7 +43,7 @@ class At:
 
     def __init__(self, model: retint.Model, resolution: int) -> None:
         self.model, self.resolution = model, resolution
-        self.name, self.classes = model.name, model.classes
+        self.name, self.classes, self.dims = model.name, model.classes, model.dims
         self.seconds: list[float] = []
 
     def refinements(self, image: np.ndarray, *, at: Sequence[int], **_: Any) -> Iterator[Labeling]:

@@ -1,6 +1,7 @@
 """The command line, as a person and as a program use it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made import fresh, make_model
+import retint
+from made import fresh, make_model, write_set
 from retint.cli.main import main
 from retint.modelfile import save_model
 from retint.network import CATALOGUE, weights
@@ -196,3 +198,17 @@ def test_convert_imports_stanford_background(tmp_path, capsys):
 def test_the_installed_command_answers():
     done = subprocess.run([sys.executable, "-m", "retint.cli.main", "--version"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "retint 0.1.0\n")
+
+
+def test_two_processes_train_one_model(tmp_path):
+    """Two processes on the CPU, by the clock: they stop together, and one of them speaks."""
+    data = write_set(tmp_path / "discs", 4)
+    out = tmp_path / "m.safetensors"
+    command = [sys.executable, "-m", "retint.cli.main", "train", str(data), "--out", str(out), "--arch", "small-4"]
+    done = subprocess.run(
+        [*command, "--minutes", "0.03", "--devices", "2", "--device", "cpu"], capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(str(out)) == 1
+    assert retint.load(out).card.trained_on["iterations"] > 0

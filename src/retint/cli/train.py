@@ -101,6 +101,8 @@ def run(options: argparse.Namespace) -> int:
             options.dataset, options.out, settings, resume=options.resume, device=options.device, devices=options.devices,
             precision=options.precision, exclude=options.exclude, limit=options.images, report=report, note=note,
         )  # fmt: skip
+    if not trained.speaks:
+        return 0 if trained.finished else _STOPPED
     if options.json:
         print_json(
             {"model": str(trained.model), "finished": trained.finished, "miou": trained.score, "epochs": trained.epochs}

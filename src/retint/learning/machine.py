@@ -33,7 +33,7 @@ def open_fabric(device: str, devices: int, precision: Precision) -> tuple[Any, t
         raise RetintError("--device cuda: no CUDA device here; use --device cpu")
     dtype = compute_dtype(precision, torch.device(accelerator))
     fabric = Fabric(
-        accelerator=accelerator, devices=devices, strategy="ddp" if devices > 1 else "auto",
+        accelerator=accelerator, devices=devices, strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
         precision="bf16-mixed" if dtype is torch.bfloat16 else "32-true",
     )  # fmt: skip
     if devices > 1:

@@ -69,6 +69,7 @@ class Trained:
         score: mean IoU on the validation images at 8 steps, None without any.
         epochs: looked through.
         warnings: of the data check.
+        speaks: whether this process is the one of several that tells the result.
     """
 
     model: Path
@@ -76,6 +77,7 @@ class Trained:
     score: float | None
     epochs: int
     warnings: list[str]
+    speaks: bool = True
 
 
 def train(
@@ -126,7 +128,9 @@ def train(
     if saved:
         run.restore(saved)
     finished = run.go(report or (lambda progress, share: None))
-    return Trained(out, finished, run.progress.score, run.progress.epoch, checked.warnings)
+    return Trained(
+        out, finished, run.progress.score, run.progress.epoch, checked.warnings, bool(run.fabric.is_global_zero)
+    )
 
 
 class Run:
@@ -158,6 +162,8 @@ class Run:
         self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
         self.card = _card(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
         self.fabric, self.device = open_fabric(device, devices, precision)
+        if not self.fabric.is_global_zero:
+            self.say = say = _silent
         torch.manual_seed(settings.seed)
         network = channels_last(build(arch, channels, classes, "same"))
         if settings.start:
@@ -216,7 +222,7 @@ class Run:
 
     def _loop(self, report: Callable[[Progress, float], None]) -> None:
         progress, saved_at = self.progress, time.monotonic()
-        while (share := self.share()) < 1 and not self.stopping:
+        while (share := self._agreed()) < 1 and not self.stopping:
             began = self.clock()
             loss = self._iterate(share)
             progress.loss_sum += loss
@@ -236,6 +242,13 @@ class Run:
             return min(self.progress.elapsed / (60 * self.settings.minutes), 1.0)
         assert self.settings.epochs is not None
         return min(self.progress.iteration / max(round(self.settings.epochs * self.per_epoch), 1), 1.0)
+
+    def _agreed(self) -> float:
+        """The share done; of several processes, the first one's, and whether it is to stop: none may take a step alone."""
+        if self.fabric.world_size == 1:
+            return self.share()
+        share, self.stopping = self.fabric.broadcast((self.share(), self.stopping))
+        return float(share)
 
     def _iterate(self, share: float) -> float:
         number = self.progress.iteration
@@ -352,6 +365,10 @@ class Run:
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
+
+
+def _silent(line: str) -> None:
+    """For all processes but the first."""
 
 
 def _schedule(share: float) -> float:
