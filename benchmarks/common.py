@@ -7,6 +7,8 @@ import json
 import platform
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,18 @@ def write(name: str, figures: dict[str, Any]) -> None:
     row = {"command": " ".join(["python", f"benchmarks/{script}", *shown]), "machine": machine(), **figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
     print(RESULTS / f"{name}.json")
+
+
+def reporter(name: str, every: float = 60) -> Callable[[Any, float], None]:
+    """What a training calls after each iteration: prints a line now and then."""
+    last = [0.0]
+
+    def report(progress: Any, share: float) -> None:
+        if time.monotonic() - last[0] > every:
+            last[0] = time.monotonic()
+            print(f"{name} {share:6.1%} loss {progress.loss:.4f} score {progress.score}", flush=True)
+
+    return report
 
 
 def retina_parts(data: Path, folder: Path) -> Path:

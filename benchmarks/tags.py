@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, write
+from common import RESULTS, parser, reporter, write
 from retint.data import open_dataset, tags_of, write_tags
 from retint.images import write_image, write_labels
 from retint.learning import Settings, train
@@ -94,13 +94,7 @@ def main() -> None:
         f"{LABELLED}-labelled-and-tags": (LABELLED, True),
     }
     for name, (labelled, tagged) in runs.items():
-        out, last = given.models / f"{name}.safetensors", [0.0]
-
-        def report(progress, share, name=name, last=last):
-            if time.monotonic() - last[0] > 60:
-                last[0] = time.monotonic()
-                print(f"{name} {share:6.1%} loss {progress.loss:.4f} score {progress.score}", flush=True)
-
+        out = given.models / f"{name}.safetensors"
         if not out.exists():
             with tempfile.TemporaryDirectory() as folder:
                 source = write_set(data, Path(folder), labelled, tagged)
@@ -108,7 +102,7 @@ def main() -> None:
                     arch=given.arch, minutes=given.minutes, batch=16, crop=(SIDE, SIDE),
                     labels="tags" if tagged else "pixels",
                 )  # fmt: skip
-                train(source, out, settings, report=report, note=print, clock=time.process_time)
+                train(source, out, settings, report=reporter(name), note=print, clock=time.process_time)
     if given.train_only:
         return
     examples = list(crops(data, "val", 20))[2::11][:6]

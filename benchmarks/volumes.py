@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, write
+from common import RESULTS, parser, reporter, write
 from retint.data import open_dataset
 from retint.images import Volume, write_image, write_volume_labels
 from retint.learning import Settings, train
@@ -81,16 +81,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sets = {2: given.data / "em", 3: stacked(given.data / "em", Path(folder) / "em")}
         for name in given.only:
-            out, last = given.models / f"{name}.safetensors", [0.0]
-
-            def report(progress, share, name=name, last=last):
-                if time.monotonic() - last[0] > 60:
-                    last[0] = time.monotonic()
-                    print(f"{name} {share:6.1%} loss {progress.loss:.4f} score {progress.score}", flush=True)
-
+            out = given.models / f"{name}.safetensors"
             if not out.exists():
                 settings = Settings(arch=name, minutes=given.minutes)
-                train(sets[architecture(name).dims], out, settings, report=report, note=print, clock=time.process_time)
+                train(
+                    sets[architecture(name).dims],
+                    out,
+                    settings,
+                    report=reporter(name),
+                    note=print,
+                    clock=time.process_time,
+                )
     if given.train_only:
         return
     images, truths = zip(*(pair.read() for pair in open_dataset(given.data / "em").splits["val"].pairs), strict=True)

@@ -116,7 +116,7 @@ def test_an_image_is_never_replaced_by_its_labels(model, photographs, tmp_path):
 def test_two_images_of_one_name_are_refused(model, photographs, tmp_path):
     twin = tmp_path / "a.png"
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(twin)
-    with pytest.raises(RetintError, match="both would be labelled"):
+    with pytest.raises(RetintError, match="both would write"):
         label_files(model, [*photographs, twin], tmp_path / "out", Wish())
     (tmp_path / "file").write_text("")
     with pytest.raises(RetintError, match="expected a folder"):
@@ -208,7 +208,7 @@ def test_images_and_volumes_are_not_mistaken(model, photographs, volumes, tmp_pa
 
 def test_volumes_of_one_name_are_refused(volumes, tmp_path):
     model, twin = make_model("slices-2", channels=1), tmp_path / "a.nii.gz"
-    with pytest.raises(RetintError, match="both would be labelled"):
+    with pytest.raises(RetintError, match="both would write"):
         label_files(model, [volumes[0], twin], tmp_path / "out", Wish())
     with pytest.raises(RetintError, match="would replace the image"):
         label_files(model, volumes, tmp_path / "volumes", Wish(overwrite=True))

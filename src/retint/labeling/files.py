@@ -257,7 +257,7 @@ def _refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
         stem, suffix, _ = _names(image, dims)
         labels = out / f"{stem}{suffix}"
         if stem in seen:
-            raise RetintError(f"{image} and {seen[stem]}: both would be labelled into {labels}; label them apart")
+            raise RetintError(f"{image} and {seen[stem]}: both would write {out / stem}.*; label them apart")
         seen[stem] = image
         if labels.resolve() in inputs:
             raise RetintError(
