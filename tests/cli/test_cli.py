@@ -212,3 +212,16 @@ def test_two_processes_train_one_model(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(str(out)) == 1
     assert retint.load(out).card.trained_on["iterations"] > 0
+
+
+def test_refine_is_label_from_a_start(tmp_path, file):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(tmp_path / "photo.png")
+    Image.fromarray(rng.integers(0, 3, (20, 25), dtype=np.uint8)).save(tmp_path / "labels.png")
+    photo, labels = str(tmp_path / "photo.png"), str(tmp_path / "labels.png")
+    assert run("refine", labels, photo, "--model", str(file), "--steps", "2", "--out", str(tmp_path / "a")) == 0
+    assert (
+        run("label", photo, "--start", labels, "--model", str(file), "--steps", "2", "--out", str(tmp_path / "b")) == 0
+    )
+    a, b = (np.asarray(Image.open(tmp_path / part / "photo.png")) for part in ("a", "b"))
+    assert np.array_equal(a, b)

@@ -1,4 +1,4 @@
-"""`retint label`."""
+"""`retint label`, and `retint refine`: the same from labels that are there."""
 
 from __future__ import annotations
 
@@ -13,12 +13,28 @@ if TYPE_CHECKING:
 
 
 def add_to(verbs: Any) -> None:
-    """Add the verb to the parser."""
+    """Add the verbs to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "label", help="label images", description="Label every pixel of images. Writes, for each image NAME.ext, NAME.png (class "
         "indices in the model's colours) and NAME.overlay.png into the output folder.",
     )  # fmt: skip
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    parser.add_argument(
+        "--start", type=Path, metavar="LABELS", help="begin from a label map, or from a folder of them by name"
+    )
+    _add_options(parser)
+    again: argparse.ArgumentParser = verbs.add_parser(
+        "refine", help="improve labels that are there",
+        description="Take further steps from a label map, whoever made it: class indices (255 unknown) or probabilities, at any "
+        "resolution. The short form of `retint label IMAGE --start LABELS`.",
+    )  # fmt: skip
+    again.add_argument("start", type=Path, metavar="LABELS", help="a label map, or a folder of them by name")
+    again.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    _add_options(again)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """What both take."""
     parser.add_argument(
         "--model", required=True, metavar="NAME|FILE", help="a bundled model, a model file, or a hub id"
     )
@@ -29,9 +45,6 @@ def add_to(verbs: Any) -> None:
     )
     length.add_argument("--until-settled", action="store_true", help="take steps until no label changes, 256 at most")
     length.add_argument("--budget", type=seconds, metavar="TIME", help="as many steps as fit into a time: 50ms, 2s")
-    parser.add_argument(
-        "--start", type=Path, metavar="LABELS", help="begin from a label map, or from a folder of them by name"
-    )
     parser.add_argument(
         "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"
     )
