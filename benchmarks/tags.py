@@ -22,7 +22,6 @@ from common import RESULTS, parser, reporter, write
 from retint.data import open_dataset, tags_of, write_tags
 from retint.images import write_image, write_labels
 from retint.learning import Settings, train
-from retint.pictures import overlay
 from retint.scoring import Confusion
 
 SIDE, LEAST, LABELLED = 96, 0.05, 10
@@ -106,14 +105,12 @@ def main() -> None:
     if given.train_only:
         return
     examples = list(crops(data, "val", 20))[2::11][:6]
-    palette = list(retint.load("street").card.colours)
-    shown.append([image for _, image, _ in examples])
-    shown.append([overlay(image, labels, palette) for _, image, labels in examples])
+    palette = np.array(retint.load("street").card.colours, np.uint8)
     for name in runs:
         model = retint.load(given.models / f"{name}.safetensors")
         rows[name] = {"iterations": model.card.trained_on["iterations"], "miou": measure(model, data)}
         print(name, rows[name], flush=True)
-        shown.append([overlay(i, model.label(i, prior=name == "tags").labels, palette) for _, i, _ in examples])
+        shown.append([palette[model.label(image, prior=name == "tags").labels] for _, image, _ in examples])
         write("tags", {"arch": given.arch, "processor_minutes_each": given.minutes, "crop": SIDE, "runs": rows})
     write_image(RESULTS / "tags.png", np.concatenate([np.concatenate(line, 1) for line in shown], 0))
 

@@ -111,7 +111,7 @@ def test_beginning_from_a_model_takes_what_fits(tmp_path):
     first = tmp_path / "first.safetensors"
     train(data, first, Settings(arch="small-2", epochs=0.02, batch=2, crop=(32, 32)))
     lines = []
-    settings = Settings(arch="small-2", start=str(first), epochs=0.02, batch=2, crop=(32, 32), rate=1e-9, average=0.0)
+    settings = Settings(start=str(first), epochs=0.02, batch=2, crop=(32, 32), rate=1e-9, average=0.0)
     train(data, tmp_path / "second.safetensors", settings, note=lines.append)
     assert any("100% of the weights taken" in line for line in lines)
     one, two = (retint.load(f)._folded for f in (first, tmp_path / "second.safetensors"))

@@ -11,8 +11,9 @@ def add_to(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "convert", help="make class indices of masks that hold other numbers, or colours",
-        description="Convert the masks of a data set. The masks that were there are kept in labels.original/. With --stanford, "
-        "make a data set of a folder in the format of Stanford Background, which stays as it is.",
+        description="Convert the masks of a data set. The masks that were there are kept in labels.original/; volumes "
+        "keep their format. With --stanford, make a data set of a folder in the format of Stanford Background, which stays as it "
+        "is.",
     )  # fmt: skip
     parser.add_argument("dataset", type=Path, metavar="DATASET")
     how = parser.add_mutually_exclusive_group(required=True)

@@ -12,7 +12,7 @@ from .values import numbers, print_json, say, whole
 def add_to(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        "eval", help="measure a model on labelled images",
+        "eval", help="measure a model on labelled images or volumes",
         description="Label a part of a data set and compare with its labels, after each of some numbers of steps.",
     )  # fmt: skip
     parser.add_argument("dataset", type=Path, metavar="DATASET")
@@ -27,7 +27,7 @@ def add_to(verbs: Any) -> None:
         "--plots", type=Path, metavar="DIR", help="write steps.png (accuracy against steps) and confusion.png"
     )
     parser.add_argument(
-        "--tile", type=whole, metavar="N", help="side of a tile in pixels (default: chosen; same result)"
+        "--tile", type=whole, metavar="N", help="side of a tile, all axes alike (default: chosen; same result)"
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

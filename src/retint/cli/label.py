@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 def add_to(verbs: Any) -> None:
     """Add the verbs to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        "label", help="label images", description="Label every pixel of images. Writes, for each image NAME.ext, NAME.png (class "
-        "indices in the model's colours) and NAME.overlay.png into the output folder.",
+        "label", help="label images or volumes",
+        description="Label every pixel of images, or every voxel of volumes if the model is 3-D. Writes, for each image NAME.ext, NAME.png (class indices in the model's colours) and NAME.overlay.png into the output "
+        "folder. Labels and probabilities of a volume have its own format, axes and spacing.",
     )  # fmt: skip
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, or folders of them")
     parser.add_argument(
         "--start", type=Path, metavar="LABELS", help="begin from a label map, or from a folder of them by name"
     )
@@ -29,7 +30,7 @@ def add_to(verbs: Any) -> None:
         "resolution. The short form of `retint label IMAGE --start LABELS`.",
     )  # fmt: skip
     again.add_argument("start", type=Path, metavar="LABELS", help="a label map, or a folder of them by name")
-    again.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of them")
+    again.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, or folders of them")
     _add_options(again)
 
 
@@ -54,10 +55,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",
         help="how labels finer than the label grid come about: interpolated, from interleaved shifted copies, or by pooling with "
-        "unit stride (the last two give the same)",
+        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --budget, --prior)",
     )  # fmt: skip
     parser.add_argument(
-        "--resolution", type=whole, default=1, metavar="N", help="with --way stitch: image pixels per label (default 1)"
+        "--resolution", type=whole, default=1, metavar="N", help="with --way stitch: pixels per label (default 1)"
     )
     parser.add_argument(
         "--prior",
@@ -72,7 +73,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay")
     parser.add_argument(
-        "--tile", type=whole, metavar="N", help="side of a tile in pixels (default: chosen; same result)"
+        "--tile", type=whole, metavar="N", help="side of a tile, all axes alike (default: chosen; same result)"
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -18,24 +18,24 @@ _STOPPED = 130
 def add_to(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        "train", help="train a model on labelled images",
+        "train", help="train a model on labelled images or volumes",
         description="Train a model on a folder with images/, labels/ (PNG of class indices, 255 = unlabelled) and classes.json, "
-        "directly or under train/ and val/. A few labelled images, or a few strokes, are enough to begin. Ctrl-C leaves a usable "
-        "model; --resume goes on.",
+        "directly or under train/ and val/; volumes as TIFF stacks, NIfTI or OME-Zarr. A few labelled images, or a "
+        "few strokes, are enough to begin. Ctrl-C leaves a usable model; --resume goes on.",
     )  # fmt: skip
     parser.add_argument("dataset", type=Path, metavar="DATASET")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="the model file to write (.safetensors)"
     )
     parser.add_argument(
-        "--arch", metavar="NAME", help="see `retint archs` (default: a small one that suits the labels)"
+        "--arch", metavar="NAME", help="see `retint archs` (default: one that suits the labels or the slices)"
     )
     parser.add_argument(
-        "--from", dest="start", metavar="NAME|FILE", help="begin from a trained model's weights, wherever they fit"
+        "--from", dest="start", metavar="NAME|FILE", help="begin from a model's weights where they fit; give --arch too"
     )
     parser.add_argument(
         "--labels", choices=("pixels", "tags"), default="pixels",
-        help="tags: learn also from images that tags.csv names in place of labels (image, tag; tag)",
+        help="tags: learn also from images without labels that have a line in tags.csv: photo.jpg,sky; tree",
     )  # fmt: skip
     length = parser.add_mutually_exclusive_group()
     length.add_argument(

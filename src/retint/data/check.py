@@ -193,8 +193,8 @@ class _Check:
             self.problems.add("nothing labelled", messages.nothing_labelled(root, self.masks))
         elif self.ignored and not every[1:].any():
             self.problems.add("masks of 0 and 255", messages.only_0_and_255(root, self.masks, classes))
-        for name in ("train", FLAT):
-            for k, pixels in enumerate(self.counts.get(name, ()) if self.masks else ()):
+        for name in ("train", FLAT) if not self.tagged else ():  # tags may teach what no pixel does
+            for k, pixels in enumerate(self.counts.get(name, ())):
                 if not pixels:
                     line = messages.never_occurs(self.dataset.splits[name].folder, classes[k], k)
                     self.warnings.add("classes that never occur", line)

@@ -1,7 +1,7 @@
 """Labels at another resolution than the label grid's, and those of networks whose grid changes from step to step.
 
-The image is labelled in parts, each with the margin that all its steps need, so every part equals the whole; beyond the
-image's edges lie zeros, the mean of the training images.
+The image is labelled in parts, each with the margin that all its steps need, so every part equals the whole; beyond its
+edges the image is mirrored.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from torch import Tensor
 from ..errors import RetintError
 from ..network import RecurrentNetwork
 from ..network.dense import coarse, margin, shift_and_stitch, unit_stride
+from ..network.hardware import laid_out
 from ..network.layers import Unit
 from .source import Source
 from .store import room_for
-from .tiles import Tile, slices
+from .tiles import Box, Tile, slices
 
 Way = Literal["upsample", "stitch", "unit"]
 """How labels of every pixel come about: interpolated from the label grid; from shifted copies, interleaved (Pinheiro and
@@ -111,13 +112,26 @@ def _part(network: RecurrentNetwork, source: Source, tile: Tile, steps: int, way
     before, after = margin(network, steps)
     box = tuple((a - m, b + n) for (a, b), m, n in zip(spans, before, after, strict=True))
     with torch.inference_mode():
-        image = source.region(box).to(parameter.device, parameter.dtype)
+        image = _mirrored(source, box).to(parameter.device, parameter.dtype)
         if way == "stitch":
             yield from shift_and_stitch(network, image, steps, every, size)
         elif way == "unit":
             yield from unit_stride(network, image, steps, size)
         else:
             yield from coarse(network, image, steps, size)
+
+
+def _mirrored(source: Source, box: Box) -> Tensor:
+    """The pixels of a box, (1, C, pixels ...); those beyond an edge are the ones as far inside it."""
+    seen = []
+    for (a, b), n in zip(box, source.size, strict=True):
+        there = torch.arange(a, b) % (2 * n)
+        seen.append(torch.minimum(there, 2 * n - 1 - there))
+    firsts = [int(index.min()) for index in seen]
+    image = source.region(tuple((first, int(index.max()) + 1) for first, index in zip(firsts, seen, strict=True)))
+    for axis, (first, index) in enumerate(zip(firsts, seen, strict=True), start=2):
+        image = image.index_select(axis, index - first)
+    return laid_out(image)
 
 
 def _sides(network: RecurrentNetwork, steps: int, way: Way, room: int) -> list[int]:

@@ -117,7 +117,7 @@ class Model:
             raise RetintError(f"--steps {steps}: at least 1 is needed")
         source = Source(image, self.card, self.dims, where, scale)
         wanted = steps or self.card.steps
-        if way != "upsample" or self._folded.architecture.rescales:
+        if way != "upsample" or self._folded.architecture.instances:
             given = {"a start": start is not None, "hints": hints is not None, "until settled": until_settled,
                      "a budget": budget is not None, "a prior": prior}  # fmt: skip
             self._refuse_finer(given, way)
@@ -152,7 +152,7 @@ class Model:
         """
         source = Source(image, self.card, self.dims, where, scale)
         targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
-        if self._folded.architecture.rescales:
+        if self._folded.architecture.instances:
             self._refuse_finer({"a start": start is not None, "hints": hints is not None}, "upsample")
             groups = ([target] for target in targets) if at is None else [sorted(set(at))]
             for group in groups:
@@ -184,7 +184,11 @@ class Model:
     def _refuse_finer(self, given: dict[str, bool], way: Way) -> None:
         """What goes step by step on one label grid has no part in ways that do not."""
         if found := [name for name, there in given.items() if there]:
-            how = f"--way {way}" if way != "upsample" else f"{self.name}, whose labels grow coarser at every step"
+            how = (
+                f"--way {way}"
+                if way != "upsample"
+                else f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once"
+            )
             raise RetintError(f"{' and '.join(found)}: not possible with {how}; leave one of them out")
 
     def _prior(self, refinement: Refinement) -> Tensor:

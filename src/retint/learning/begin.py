@@ -9,7 +9,18 @@ from torch import Tensor
 
 from ..errors import RetintError
 from ..modelfile import find_model, load_model
-from ..network import RecurrentNetwork
+from ..network import CATALOGUE, RecurrentNetwork
+
+
+def architecture_of(name: str) -> str | None:
+    """The name of a trained model's architecture, if the catalogue has it.
+
+    Raises:
+        RetintError: no such model.
+    """
+    _, card = load_model(find_model(name))
+    found = str(card.architecture.get("name"))
+    return found if found in CATALOGUE else None
 
 
 def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -> str:

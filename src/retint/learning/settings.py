@@ -26,7 +26,7 @@ class Settings:
     """Of one training run; part of its checkpoint and of the model's card.
 
     Attributes:
-        arch: an entry of the catalogue; None chooses a small one whose label grid the labels bear, and for volumes one
+        arch: an entry of the catalogue; None takes that of `start`, or chooses a small one whose label grid the labels bear, and for volumes one
             that suits the thickness of their slices.
         start: a model to begin from, a bundled name or a file: its weights are taken wherever they fit.
         labels: what is learned from: `pixels`, or `tags`: also from images that have tags in place of labels.

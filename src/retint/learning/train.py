@@ -23,7 +23,7 @@ from ..network.hardware import Precision, channels_last, laid_out
 from ..pictures import default_palette, plot_log
 from ..wholefile import whole_file
 from .average import Average
-from .begin import take_weights
+from .begin import architecture_of, take_weights
 from .checkpoint import fingerprint, load_checkpoint, refuse_other_data
 from .examples import Batches, Examples, chance
 from .machine import keep_memory, open_fabric
@@ -145,7 +145,8 @@ class Run:
         self.learn, self.held = Examples(learn, channels, classes), Examples(held, channels, classes)
         seen = survey(self.learn if learn else Examples([Unlabelled.of(one) for one in tagged], channels, classes))
         upright = seen.upright or not learn
-        arch = architecture(settings.arch or (choose_arch(learn, classes, checked.spacing) if learn else "small-4"))
+        wanted = settings.arch or (architecture_of(settings.start) if settings.start else None)
+        arch = architecture(wanted or (choose_arch(learn, classes, checked.spacing) if learn else "small-4"))
         if arch.dims != data.dims:
             raise RetintError(
                 f"--arch {arch.name}: for {'volumes' if arch.dims == 3 else 'images'}; {data.root} holds "

@@ -95,6 +95,10 @@ class Unit(nn.Module):
             padding=tuple(before for before, _ in pads) if even else 0, bias=layer.bias and not layer.norm,
         )  # fmt: skip
         self.norm = _NORMS[dims](self.conv.out_channels) if layer.norm else None
+        if (each := prod(self.up)) > 1:  # all finer cells of one begin alike: no chequered labels (Aitken et al. 2017)
+            with torch.no_grad():
+                for parameter in self.conv.parameters():
+                    parameter.copy_(parameter[::each].repeat_interleave(each, 0))
 
     def forward(self, x: Tensor) -> Tensor:
         """One layer down: (N, channels, cells ...) in and out."""
