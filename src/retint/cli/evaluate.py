@@ -27,7 +27,7 @@ def add_to(verbs: Any) -> None:
         "--plots", type=Path, metavar="DIR", help="write steps.png (accuracy against steps) and confusion.png"
     )
     parser.add_argument(
-        "--tile", type=whole, metavar="N", help="side of a tile, all axes alike (default: chosen; same result)"
+        "--tile", type=whole, metavar="N", help="pixels of a tile's side, all axes alike (default: chosen; same result)"
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

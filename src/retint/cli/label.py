@@ -16,8 +16,8 @@ def add_to(verbs: Any) -> None:
     """Add the verbs to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "label", help="label images or volumes",
-        description="Label every pixel of images, or every voxel of volumes if the model is 3-D. Writes, for each image NAME.ext, NAME.png (class indices in the model's colours) and NAME.overlay.png into the output "
-        "folder. Labels and probabilities of a volume have its own format, axes and spacing.",
+        description="Label every pixel of images, or every voxel of volumes if the model is 3-D. Writes, for each image "
+        "NAME.ext, NAME.png (class indices in the model's colours) and NAME.overlay.png into the output folder. Labels and probabilities of a volume have its own format, axes and spacing.",
     )  # fmt: skip
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, or folders of them")
     parser.add_argument(
@@ -73,7 +73,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay")
     parser.add_argument(
-        "--tile", type=whole, metavar="N", help="side of a tile, all axes alike (default: chosen; same result)"
+        "--tile", type=whole, metavar="N", help="pixels of a tile's side, all axes alike (default: chosen; same result)"
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
