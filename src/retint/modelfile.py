@@ -124,7 +124,7 @@ def bundled_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
-def find_model(name: str | Path) -> Path:
+def find_model(name: str | Path, option: str = "--model") -> Path:
     """The file of a bundled name or a path. A hub id (owner/name) needs the hub's client and a network.
 
     Raises:
@@ -138,7 +138,7 @@ def find_model(name: str | Path) -> Path:
         return bundled[str(name)]
     if str(name).count("/") == 1 and path.suffix == "" and not path.parent.is_dir():
         return _from_hub(str(name))
-    raise RetintError(f"--model {name}: no such file, and the bundled models are {', '.join(bundled) or 'none'}")
+    raise RetintError(f"{option} {name}: no such file, and the bundled models are {', '.join(bundled) or 'none'}")
 
 
 def _from_hub(identifier: str) -> Path:

@@ -55,7 +55,7 @@ def test_every_step_of_a_rescaling_network_has_its_own_grid():
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
-    ({"steps": 9}, "one label would cover more than the image"),
+    ({"steps": 9}, "one label would be longer than two such images"),
     ({"start": np.zeros((70, 90), np.uint8)}, "a start: not possible"),
     ({"until_settled": True}, "until settled: not possible"),
     ({"way": "stitch", "resolution": 3, "steps": 2}, "expected a divisor"),

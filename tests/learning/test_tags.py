@@ -84,6 +84,12 @@ def test_without_the_option_images_without_labels_are_problems(tmp_path):
         train(data, tmp_path / "m.safetensors", Settings(epochs=0.02))
 
 
+def test_networks_of_a_fixed_number_of_steps_do_not_learn_from_tags(tmp_path):
+    data = tagged_set(tmp_path / "discs", 2)
+    with pytest.raises(RetintError, match="give another --arch"):
+        train(data, tmp_path / "m.safetensors", Settings(arch="rcnn3", epochs=0.02, labels="tags"))
+
+
 def test_an_unknown_tag_is_told(tmp_path):
     data = tagged_set(tmp_path / "discs", 2)
     stem = open_dataset(data).splits["train"].pairs[0].stem
@@ -118,7 +124,7 @@ def test_beginning_from_a_model_takes_what_fits(tmp_path):
     kernels = [(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True) if a.dim() > 1]
     assert kernels
     assert all(torch.allclose(a, b, atol=0.05) for a, b in kernels)
-    with pytest.raises(RetintError, match="nothing of"):
+    with pytest.raises(RetintError, match="next to nothing of"):
         train(data, tmp_path / "third.safetensors", Settings(arch="jain-2007-2d", start=str(first), epochs=0.02))
 
 

@@ -31,7 +31,7 @@ def add_to(verbs: Any) -> None:
         "--arch", metavar="NAME", help="see `retint archs` (default: one that suits the labels or the slices)"
     )
     parser.add_argument(
-        "--from", dest="start", metavar="NAME|FILE", help="begin from a model's weights where they fit; give --arch too"
+        "--from", dest="start", metavar="NAME|FILE", help="begin from a model: its architecture, weights where they fit"
     )
     parser.add_argument(
         "--labels", choices=("pixels", "tags"), default="pixels",

@@ -93,7 +93,7 @@ def _refuse(network: RecurrentNetwork, source: Source, steps: int, way: Way, eve
         )
     if network.architecture.rescales and max(network.strides_at(steps)) > 2 * max(source.size):
         raise RetintError(
-            f"--steps {steps}: {name} makes its labels coarser at every step, and so one label would cover more than the image; "
+            f"--steps {steps}: {name} makes its labels coarser at every step, and so one label would be longer than two such images; "
             f"it was made for {network.architecture.steps}"
         )
 

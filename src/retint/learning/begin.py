@@ -11,6 +11,9 @@ from ..errors import RetintError
 from ..modelfile import find_model, load_model
 from ..network import CATALOGUE, RecurrentNetwork
 
+_LEAST = 0.02
+"""Share of the weights below which beginning from a model is surely a mistake."""
+
 
 def architecture_of(name: str) -> str | None:
     """The name of a trained model's architecture, if the catalogue has it.
@@ -18,7 +21,7 @@ def architecture_of(name: str) -> str | None:
     Raises:
         RetintError: no such model.
     """
-    _, card = load_model(find_model(name))
+    _, card = load_model(find_model(name, "--from"))
     found = str(card.architecture.get("name"))
     return found if found in CATALOGUE else None
 
@@ -37,9 +40,9 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
         A line that says how much was taken.
 
     Raises:
-        RetintError: no such model, or nothing of it fits.
+        RetintError: no such model, or hardly any of it fits.
     """
-    tensors, card = load_model(find_model(name))
+    tensors, card = load_model(find_model(name, "--from"))
     pairs = [(k, card.classes.index(c)) for k, c in enumerate(classes) if c in card.classes]
     taken = total = 0
     with torch.no_grad():
@@ -50,9 +53,9 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
             if key not in tensors:
                 continue
             taken += _take(mine, tensors[key], pairs, len(classes), len(card.classes))
-    if not taken:
+    if taken < _LEAST * total:
         raise RetintError(
-            f"--from {name}: nothing of {card.architecture['name']} fits {network.architecture.name}; give --arch "
+            f"--from {name}: next to nothing of {card.architecture['name']} fits {network.architecture.name}; give --arch "
             f"{card.architecture['name']}, or train without --from"
         )
     return f"begun from {name}: {taken / total:.0%} of the weights taken"

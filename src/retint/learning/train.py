@@ -123,7 +123,7 @@ def train(
     learn, held, tagged = parts(data, exclude, limit, settings.labels)
     if saved:
         refuse_other_data(saved, out, data, learn)
-    run = Run(data, learn, held, tagged, checked, out, settings, device, devices, precision, say)
+    run = Run(data, learn, held, tagged, checked, out, settings, device, devices, precision, say, saved is not None)
     run.clock = clock
     if saved:
         run.restore(saved)
@@ -138,7 +138,7 @@ class Run:
 
     def __init__(
         self, data: Dataset, learn: Sequence[Pair], held: Sequence[Pair], tagged: Sequence[Tagged], checked: Report, out: Path,
-        settings: Settings, device: str, devices: int, precision: Precision, say: Callable[[str], None],
+        settings: Settings, device: str, devices: int, precision: Precision, say: Callable[[str], None], resumed: bool = False,
     ) -> None:  # fmt: skip
         classes, channels = len(data.classes), checked.channels
         self.data, self.out, self.say = data, out, say
@@ -152,6 +152,8 @@ class Run:
                 f"--arch {arch.name}: for {'volumes' if arch.dims == 3 else 'images'}; {data.root} holds "
                 f"{'volumes' if data.dims == 3 else 'images'}: `retint archs` tells which suit"
             )
+        if tagged and arch.instances:
+            raise RetintError(f"--labels tags: {arch.name} takes a fixed number of steps at once; give another --arch")
         crop = settings.crop or choose_crop(seen, [Geometry(arch, axis=axis) for axis in range(arch.dims)])
         augmentation = replace(
             settings.augmentation, any_way_up=settings.augmentation.any_way_up or not upright,
@@ -167,7 +169,7 @@ class Run:
             self.say = say = _silent
         torch.manual_seed(settings.seed)
         network = channels_last(build(arch, channels, classes, "same"))
-        if settings.start:
+        if settings.start and not resumed:
             say(take_weights(network, settings.start, data.classes))
         rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
         pixels = Objective(network, rare, settings.window, settings.wander, settings.spoilt)

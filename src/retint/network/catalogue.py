@@ -120,7 +120,8 @@ _FIGURE = Architecture(
     feedback=(Layer(9, 32, activation="none", bias=False),),
     readout=(Layer(5, None, activation="none"),),
     activation="tanh",
-    source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.6, figure 9.17: one kernel each for U, V, W",
+    source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.6, figure 9.17: one kernel each for U, V, W; "
+    "the figure gives no sizes, these are Retint's",
 )
 
 
@@ -162,7 +163,7 @@ def _volume(name: str, flat: bool, width: int, back: int) -> Architecture:
 _SCENES = "Pinheiro and Collobert, Recurrent Convolutional Neural Networks for Scene Labeling, ICML 2014"
 _OPEN = (
     "left open there and decided here: the image is brought to the size of the labels by averaging the pixels of each cell; "
-    "AdamW in place of plain SGD; whole views in place of patches"
+    "AdamW in place of plain SGD; whole views in place of patches; beyond its edges the image is mirrored when labelling"
 )
 
 
@@ -194,7 +195,7 @@ _PLAIN = Architecture(
 )
 
 
-def _jain(name: str, kernels: tuple[Extent, ...], dims: int) -> Architecture:
+def _jain(name: str, kernels: tuple[Extent, ...], dims: int, variant: str = "") -> Architecture:
     """Five hidden layers of eight maps. W enters at the third, so V is the last three layers: those that repeat."""
     layers = [Layer(kernel, 8, activation="sigmoid") for kernel in kernels[:5]]
     return Architecture(
@@ -203,10 +204,11 @@ def _jain(name: str, kernels: tuple[Extent, ...], dims: int) -> Architecture:
         feedback=(Layer(kernels[1], 8, activation="none", bias=False),),
         readout=(*layers[3:], Layer(kernels[5], None, activation="none")),
         activation="sigmoid",
-        source="Jain et al., Supervised Learning of Image Restoration with Convolutional Networks, ICCV 2007: no pooling, five "
+        source=f"Jain et al., Supervised Learning of Image Restoration with Convolutional Networks, ICCV 2007: {variant}no pooling, five "
         "hidden layers of eight maps; the last three layers repeat with shared weights, fed the last labels beside the image "
         "(Deep Learning 2016, section 9.6). Open there and decided here: a softmax over the classes in place of one output, "
-        "the last labels enter at the third layer, AdamW in place of plain gradient descent",
+        "the last labels enter at the third layer, AdamW in place of plain gradient descent, "
+        "Retint's own loss for the layers that repeat",
         dims=dims,
         padding="valid",
     )
@@ -229,8 +231,8 @@ CATALOGUE: dict[str, Architecture] = {
         _rcnn("rcnn2", 2, (2,)),
         _rcnn("rcnn3", 1, (2, 3)),
         _jain("jain-2007", _FIVE, 3),
-        _jain("jain-2007-flat", _FLAT, 3),
-        _jain("jain-2007-2d", _FIVE, 2),
+        _jain("jain-2007-flat", _FLAT, 3, "Retint's variant for thick slices; "),
+        _jain("jain-2007-2d", _FIVE, 2, "Retint's variant for images; "),
     )
 }
 
