@@ -8,7 +8,7 @@ from retint.learning.augment import Augmentation, view
 from retint.learning.average import Average
 from retint.learning.objective import Objective
 from retint.learning.starts import corrupted, soft_labels
-from retint.network import RecurrentNetwork, architecture
+from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
 
 STILL = Augmentation(scale=1.0, turn=0.0, light=0.0, colour=0.0, noise=0.0, blur=0.0)
 
@@ -130,3 +130,24 @@ def test_the_average_follows():
     assert np.all(np.diff(values) >= 0)
     assert values[0] < 1
     assert values[-1] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_every_entry_of_the_catalogue_learns(name):
+    """A loss whose gradient reaches every weight, and which a few steps on one batch lower."""
+    torch.manual_seed(0)
+    arch = CATALOGUE[name]
+    size = (48, 48) if arch.dims == 2 else (4, 16, 16)
+    loss = Objective(build(arch, 1, 2, "same"), torch.ones(2), window=1, wander=0)
+    image = torch.randn(2, 1, *size)
+    labels = (image[:, 0] > 0).long()
+    optimizer = torch.optim.Adam(loss.parameters(), lr=1e-4)
+    values = []
+    for _ in range(4):
+        optimizer.zero_grad()
+        value = loss(image, labels, seed=0, share=1.0)
+        value.backward()
+        optimizer.step()
+        values.append(float(value.detach()))
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in loss.network.parameters())
+    assert min(values[1:]) < values[0]
