@@ -15,7 +15,7 @@ from retint.labeling import Model, store
 from retint.network import Architecture, Layer
 
 IMAGES = [
-    "fig-9-17", "small-1", "small-2", "small-4", "small-8", "standard-8", "small-8-4", "plain-cnn1", "jain-2007-2d",
+    "fig-9-17", "small-1", "small-2", "small-4", "small-8", "standard-8", "small-8-4", "jain-2007-2d",
 ]  # fmt: skip
 VOLUMES = ["slices-2", "volume-2", "jain-2007", "jain-2007-flat"]
 ARCHS = IMAGES + VOLUMES
@@ -170,10 +170,10 @@ def test_one_pixel():
 
 
 def test_a_network_without_feedback_labels_once():
-    model, image = MODELS["plain-cnn1"], picture((60, 50))
+    model, image = make_model("plain-cnn1"), picture((60, 50))
     labeling = model.label(image, 5)
     assert labeling.changes[1:] == (0.0,) * 4
-    assert np.array_equal(labeling.probabilities, model.label(image, 1, start=labeling).probabilities)
+    assert np.array_equal(labeling.probabilities, model.label(image, 1).probabilities)
 
 
 def test_cells_beyond_the_image_do_not_count():
