@@ -14,7 +14,7 @@ from common import forest, forest_probabilities, parser, write
 from retint.data import open_dataset
 from retint.labeling.evaluate import evaluate
 from retint.learning import Settings, train
-from retint.learning.train import parts
+from retint.learning.material import parts
 from retint.scoring import Confusion
 
 

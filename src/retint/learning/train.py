@@ -15,21 +15,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, hold_out, open_dataset, read_tags
+from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, open_dataset
 from ..errors import RetintError
-from ..modelfile import Card, save_model
+from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
 from ..network.hardware import Precision, channels_last, laid_out
-from ..pictures import default_palette, plot_log
+from ..pictures import plot_log
 from ..wholefile import whole_file
 from .average import Average
 from .begin import architecture_of, take_weights
 from .checkpoint import fingerprint, load_checkpoint, refuse_other_data
 from .examples import Batches, Examples, chance
 from .machine import keep_memory, open_fabric
+from .material import card_of, parts
 from .objective import Objective
 from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
-from .survey import Survey, survey
+from .survey import survey
 from .tags import Mixed, TaggedBatches, TagObjective, Unlabelled
 from .validate import validate
 
@@ -163,7 +164,7 @@ class Run:
             settings = replace(settings, epochs=_DEFAULT_EPOCHS)
         batch = settings.batch or (4 if arch.dims == 2 else 1)
         self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
-        self.card = _card(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
+        self.card = card_of(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
         self.fabric, self.device = open_fabric(device, devices, precision)
         if not self.fabric.is_global_zero:
             self.say = say = _silent
@@ -386,46 +387,3 @@ def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     kernels = [p for p in network.parameters() if p.dim() > 1]
     others = [p for p in network.parameters() if p.dim() <= 1]
     return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def parts(
-    data: Dataset, exclude: Sequence[str], limit: int | None, labels: str = "pixels"
-) -> tuple[list[Pair], list[Pair], list[Tagged]]:
-    """The images to learn from, those to validate on, and those to learn from that have tags and no labels."""
-    split = data.splits["train" if "train" in data.splits else next(iter(data.splits))]
-    rest, held = (split.pairs, data.splits["val"].pairs) if "val" in data.splits else hold_out(split.pairs)
-    learn = [pair for pair in rest if not pair.stem.startswith(tuple(exclude))]
-    if limit is not None and limit < len(learn):
-        learn = [learn[round(k * (len(learn) - 1) / max(limit - 1, 1))] for k in range(limit)]
-    tagged = []
-    if labels == "tags":
-        if data.dims == 3:
-            raise RetintError(f"--labels tags: {data.root} holds volumes; tags are for images")
-        known = {pair.stem for pair in split.pairs}
-        every = read_tags(split.folder, data.classes)
-        tagged = [one for one in every if one.stem not in known and not one.stem.startswith(tuple(exclude))]
-    if not learn and not tagged:
-        raise RetintError(f"{data.root}: no images are left to learn from")
-    return learn, list(held), tagged
-
-
-def _card(
-    data: Dataset,
-    arch: str,
-    checked: Report,
-    seen: Survey,
-    settings: Settings,
-    learn: int,
-    held: int,
-    tagged: Sequence[Tagged],
-) -> Card:
-    colours = data.colours or default_palette(len(data.classes))
-    trained_on = {"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()}
-    if tagged:
-        trained_on |= {"tagged_images": len(tagged), "one_tag_each": all(len(one.tags) == 1 for one in tagged)}
-    return Card(
-        architecture=architecture(arch).to_dict(), classes=data.classes, colours=tuple(colours), channels=checked.channels,
-        dtype=checked.dtype, mean=seen.mean, std=seen.std, steps=architecture(arch).steps if settings.window else 1,
-        detail=seen.detail, image_size=seen.size, object_size=dict(zip(data.classes, seen.object_size, strict=True)),
-        spacing=checked.spacing, unit=checked.unit, trained_on=trained_on,
-    )  # fmt: skip
