@@ -24,7 +24,7 @@ from retint.learning import Settings, train
 from retint.network import CATALOGUE, architecture
 from retint.scoring import Confusion, components, partition_scores
 
-SYSTEMS = ("jain-2007-2d", "jain-2007-flat", "jain-2007", "small-2", "slices-2")
+SYSTEMS = ("jain-2007-2d", "jain-2007-flat", "jain-2007", "slices-2", "volume-2")
 SPACING = (50.0, 4.0, 4.0)  # nanometers
 
 
