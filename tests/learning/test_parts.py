@@ -7,9 +7,11 @@ import torch
 from retint.learning.augment import Augmentation, view
 from retint.learning.average import Average
 from retint.learning.objective import Objective
+from retint.learning.overlap import lovasz_softmax
 from retint.learning.starts import corrupted, soft_labels
 from retint.learning.strokes import strokes
 from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
+from retint.scoring import Confusion
 
 STILL = Augmentation(scale=1.0, turn=0.0, light=0.0, colour=0.0, noise=0.0, blur=0.0)
 
@@ -73,6 +75,25 @@ def test_hints_stand_in_the_estimates_that_training_goes_on_from():
     both.hinted = 0.0
     both(torch.zeros(2, 3, 64, 64), labels, seed=3)
     assert not (seen[-1] == 1).any()
+
+
+def test_the_overlap_loss_of_certain_labels_is_one_minus_the_mean_iou():
+    labels = torch.randint(3, (200,), generator=chance(1))
+    given = torch.randint(3, (200,), generator=chance(2))
+    confusion = Confusion(3)
+    confusion.add(labels.numpy(), given.numpy())
+    loss = lovasz_softmax(torch.nn.functional.one_hot(given, 3).float(), labels)
+    assert float(loss) == pytest.approx(1 - confusion.miou(), abs=1e-6)
+    assert float(lovasz_softmax(torch.nn.functional.one_hot(labels, 3).float(), labels)) == 0
+
+
+def test_the_overlap_counts_late_in_a_run_alone():
+    both, labels = objective(overlap=0.5, spoilt=0.0, hinted=0.0), torch.randint(4, (1, 32, 32), generator=chance())
+    image = torch.rand(1, 3, 32, 32, generator=chance())
+    both.eval()
+    early, late = (float(both(image, labels, seed=0, share=share)) for share in (0.4, 0.6))
+    assert early == pytest.approx(float(objective(spoilt=0.0, hinted=0.0).eval()(image, labels, seed=0, share=1.0)))
+    assert 0.3 < late - early < 1.0
 
 
 def test_unlabelled_pixels_cost_nothing():

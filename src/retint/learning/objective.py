@@ -19,8 +19,12 @@ from torch.nn import functional as F
 from ..network import RecurrentNetwork
 from ..network.grid import MODES
 from ..network.layers import part
+from .overlap import lovasz_softmax
 from .starts import corrupted, soft_labels
 from .strokes import strokes
+
+_EACH = 4
+"""Of so many labelled pixels, one counts in the overlap: sorting them is dear."""
 
 Hints = tuple[Tensor, Tensor]
 """Shares of the classes (N, K, cells ...), and where they hold (N, 1, cells ...)."""
@@ -37,6 +41,7 @@ class Objective(nn.Module):
         wander: largest number of steps without gradients before the window; few are likelier than many.
         spoilt: share of the windows that begin from a spoilt truth.
         hinted: share of the windows with strokes of the true classes, drawn across errors.
+        overlap: the share of the run after which the loss has the overlap of labels and truth in it too; 1: never.
         ignore: the label that costs nothing.
     """
 
@@ -50,11 +55,12 @@ class Objective(nn.Module):
         wander: int = 10,
         spoilt: float = 0.25,
         hinted: float = 0.3,
+        overlap: float = 1.0,
         ignore: int = 255,
     ) -> None:
         super().__init__()
         self.network, self.window, self.wander, self.ignore = network, window, wander, ignore
-        self.spoilt, self.hinted = spoilt, hinted
+        self.spoilt, self.hinted, self.overlap, self.late = spoilt, hinted, overlap, False
         self.register_buffer("weights", weights)
 
     def forward(self, image: Tensor, labels: Tensor, seed: int, share: float = 0.0) -> Tensor:
@@ -67,23 +73,24 @@ class Objective(nn.Module):
             share: how much of the run is done, 0 to 1.
         """
         generator = torch.Generator().manual_seed(seed)
-        context = self.network.context(image)
+        context, self.late = self.network.context(image), share > self.overlap
         instances = self.network.architecture.instances
         if instances:
             count = instances[min(int(share * len(instances)), len(instances) - 1)] if self.window else 1
             return self._all_of(count, context, labels, generator)
         logits = self.network.logits(context, None)
-        losses = [self.cross_entropy(logits, labels, generator)]
+        losses = [self.pixels_loss(logits, labels, generator)]
         if self.window and len(self.network.W):
             estimate, hints = self._begun(context.detach(), logits.detach(), labels, generator)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
-                losses.append(self.cross_entropy(logits, labels, generator))
+                losses.append(self.pixels_loss(logits, labels, generator))
                 estimate = _hinted(torch.softmax(logits, 1), hints)
         return torch.stack(losses).mean()
 
-    def cross_entropy(self, logits: Tensor, labels: Tensor, generator: torch.Generator, step: int = 1) -> Tensor:
-        """Weighted cross-entropy over the labelled pixels, at the labels' resolution; 0 if there are none.
+    def pixels_loss(self, logits: Tensor, labels: Tensor, generator: torch.Generator, step: int = 1) -> Tensor:
+        """Weighted cross-entropy over the labelled pixels, at the labels' resolution, and late in a run the Lovász-Softmax
+        loss beside it; 0 if there are none.
 
         On label grids of stride 4 and more, at every second pixel, from a random one: the same on average, at a quarter
         of the cost.
@@ -98,14 +105,20 @@ class Objective(nn.Module):
         logits = part(logits, map(slice, labels.shape[1:])).float()
         if not bool((labels != self.ignore).any()):
             return logits.sum() * 0.0
-        return F.cross_entropy(logits, labels, weight=self.weights, ignore_index=self.ignore)
+        loss = F.cross_entropy(logits, labels, weight=self.weights, ignore_index=self.ignore)
+        if not self.late:
+            return loss
+        known = torch.nonzero(labels.flatten() != self.ignore)[:, 0]
+        some = known[int(torch.randint(_EACH, (), generator=generator)) % len(known) :: _EACH]
+        scores = logits.movedim(1, -1).flatten(0, -2)[some]
+        return loss + lovasz_softmax(torch.softmax(scores, 1), labels.flatten()[some])
 
     def _all_of(self, count: int, context: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """The mean loss over the first `count` steps."""
         estimate, losses = None, []
         for step in range(1, count + 1):
             logits = self.network.logits(context, estimate)
-            losses.append(self.cross_entropy(logits, labels, generator, step))
+            losses.append(self.pixels_loss(logits, labels, generator, step))
             estimate = torch.softmax(logits, 1)
         return torch.stack(losses).mean()
 

@@ -173,7 +173,8 @@ class Run:
         if settings.start and not resumed:
             say(take_weights(network, settings.start, data.classes))
         rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
-        pixels = Objective(network, rare, settings.window, settings.wander, settings.spoilt, settings.hinted)
+        chances = settings.spoilt, settings.hinted, settings.overlap
+        pixels = Objective(network, rare, settings.window, settings.wander, *chances)
         together = batch * devices
         self.tagged = None
         if tagged:
