@@ -1,0 +1,33 @@
+"""The band of pixels near the borders between classes, where labellers differ most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+
+def near_borders(labels: NDArray[Any], distance: float, ignore: int = 255) -> NDArray[np.bool_]:
+    """The trimap of Kohli, Ladický and Torr (IJCV 2009, section 5.1): pixels at most so far from another class.
+
+    Args:
+        labels: class indices, (rows, columns) or (slices, rows, columns).
+        distance: in pixels; a pixel's neighbour is 1 away. Borders with ignored pixels are none.
+        ignore: the label of pixels that are not counted, and never returned.
+
+    Returns:
+        Where the pixels lie, bool, of the same shape.
+    """
+    border = np.zeros(labels.shape, bool)
+    for axis in range(labels.ndim):
+        first, second = np.swapaxes(labels, 0, axis)[:-1], np.swapaxes(labels, 0, axis)[1:]
+        differ = (first != second) & (first != ignore) & (second != ignore)
+        along = np.swapaxes(border, 0, axis)
+        along[:-1] |= differ
+        along[1:] |= differ
+    if not border.any():
+        return border
+    near = np.asarray(distance_transform_edt(~border)) <= distance - 1
+    return np.asarray(near & (labels != ignore), bool)
