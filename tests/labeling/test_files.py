@@ -133,7 +133,7 @@ def test_memory_stays_bounded_by_tiles(monkeypatch, arch, sizes):
     model, seen = make_model(arch, channels=1), []
     monkeypatch.setattr(module, "_PIECE_BYTES", 1 << 25)
     network = model._network("float32")
-    network.U.register_forward_pre_hook(lambda _, x: seen.append(np.prod(x[0].shape[2:])))
+    network.U[0].register_forward_pre_hook(lambda _, x: seen.append(np.prod(x[0].shape[2:])))
     for size in sizes:
         seen.clear()
         assert model.label(np.zeros(size, np.uint8), 1, precision="float32").labels.shape == size

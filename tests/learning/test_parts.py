@@ -8,6 +8,7 @@ from retint.learning.augment import Augmentation, view
 from retint.learning.average import Average
 from retint.learning.objective import Objective
 from retint.learning.starts import corrupted, soft_labels
+from retint.learning.strokes import strokes
 from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
 
 STILL = Augmentation(scale=1.0, turn=0.0, light=0.0, colour=0.0, noise=0.0, blur=0.0)
@@ -41,6 +42,37 @@ def test_spoilt_truth_is_still_a_distribution_and_no_longer_the_truth():
         assert torch.allclose(y.sum(1), torch.ones_like(y[:, 0]), atol=1e-5)
         different += not torch.allclose(y, truth)
     assert different > 25
+
+
+def test_strokes_are_true_labelled_and_mostly_about_errors():
+    truth = torch.zeros(2, 3, 30, 40)
+    truth[:, 0, :, :20] = truth[:, 1, :, 20:] = 1
+    known = torch.ones(2, 1, 30, 40, dtype=torch.bool)
+    known[..., :5, :] = False
+    estimate = truth.roll(1, 1)
+    estimate[..., :10] = truth[..., :10]  # no errors there
+    first = []
+    for seed in range(40):
+        given, where = strokes(truth, known, estimate, chance(seed))
+        assert given.sum(1).eq(1).all()
+        assert not where[~known].any()
+        assert torch.equal(given.argmax(1)[where[:, 0]], truth.argmax(1)[where[:, 0]])
+        first.append(where.flatten(1).any(1))
+    assert torch.stack(first).all()
+    drawn = torch.stack([strokes(truth, known, estimate, chance(seed))[1] for seed in range(40)]).float()
+    assert drawn[..., 10:].mean() > 1.5 * drawn[..., 5:, :10].mean()
+
+
+def test_hints_stand_in_the_estimates_that_training_goes_on_from():
+    both, seen = objective(hinted=1.0, spoilt=0.0, window=1), []
+    both.network.W.register_forward_hook(lambda module, given, result: seen.append(given[0].detach()))
+    labels = torch.randint(4, (2, 64, 64), generator=chance()) // 3
+    both(torch.zeros(2, 3, 64, 64), labels, seed=3)
+    assert all((estimate == 1).any() for estimate in seen[-1])  # a network just begun is never certain
+    seen.clear()
+    both.hinted = 0.0
+    both(torch.zeros(2, 3, 64, 64), labels, seed=3)
+    assert not (seen[-1] == 1).any()
 
 
 def test_unlabelled_pixels_cost_nothing():

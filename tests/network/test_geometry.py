@@ -106,7 +106,7 @@ def test_several_label_cells_of_a_hidden_one():
     geometry = Geometry(CATALOGUE["small-8-4"])
     coarse = Geometry(CATALOGUE["small-8"])
     assert (geometry.stride, geometry.period, geometry.per_period) == (4, 8, 2)
-    assert geometry.receptive_field(1) == coarse.receptive_field(1)
+    assert geometry.receptive_field(1) == coarse.receptive_field(1) - 16  # the coarse one's readout sees its neighbours
     assert geometry.cells(9) == 4
     before, after = geometry.tile_halo(3, started=True)
     assert before % 2 == after % 2 == 0

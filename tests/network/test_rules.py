@@ -63,7 +63,7 @@ def test_the_feedback_term_is_exactly_zero_at_the_first_step(name):
 @pytest.mark.parametrize("name", STEADY)
 def test_the_context_is_computed_once(name):
     net, calls = network(name), []
-    net.U.register_forward_hook(lambda *_: calls.append(1))
+    net.U[0].register_forward_hook(lambda *_: calls.append(1))
     net(image_for(name, 24, 24), steps=6)
     assert len(calls) == 1
 

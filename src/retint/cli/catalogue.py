@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .values import print_json
 
 if TYPE_CHECKING:
-    from ..network import Architecture
+    from ..network import Architecture, Layer
 
 
 def add_to(verbs: Any) -> None:
@@ -85,7 +85,10 @@ def run_archs(options: argparse.Namespace) -> int:
 
 def _show(arch: Architecture) -> None:
     """Print the layers."""
+    tables: tuple[tuple[str, tuple[Layer, ...]], ...]
     tables = ("U, context", arch.context), ("W, feedback", arch.feedback), ("V, readout", arch.readout)
+    if arch.detail:
+        tables = *tables, (f"detail, from layer {arch.branch} of U, added to V's first", arch.detail)
     for title, layers in tables:
         print(title if layers else f"{title}: none")
         for layer in layers:

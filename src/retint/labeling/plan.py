@@ -118,9 +118,11 @@ def _waste(n: int, side: int, halo: int) -> float:
 
 def _demand(network: RecurrentNetwork) -> _Demand:
     widest_u, context, hidden = _chain(network.U, 1.0)
+    widest_d, detail, _ = _chain(network.D, _chain(network.context_units[: network.architecture.branch], 1.0)[2])
     widest_w, feedback, _ = _chain(network.W, 1 / prod(network.strides))
     widest_v, readout, _ = _chain(network.V, hidden / prod(network.pool))
-    return _Demand(max(_FLOATS, network.channels, widest_u, widest_w, widest_v), context, feedback + readout)
+    widest = max(_FLOATS, network.channels, widest_u, widest_d, widest_w, widest_v)
+    return _Demand(widest, context + detail, feedback + readout)
 
 
 def _chain(layers: Iterable[nn.Module], density: float) -> tuple[float, float, float]:

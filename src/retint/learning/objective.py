@@ -3,7 +3,8 @@
 One pass takes the first step with gradients, wanders on for a random number of steps without, and then takes a short
 window of steps with gradients, some of them from a spoilt truth instead. So the network learns to start, and to keep
 improving any later estimate; memory holds the window alone, however far it wandered. After Bansal et al. 2022
-(progressive loss), Anil et al. 2022 (random depths and starts).
+(progressive loss), Anil et al. 2022 (random depths and starts). Some passes have hints, which are put back after every
+step as they are when labelling, so that the network learns to spread them.
 
 Networks that name `instances` are trained as their paper has it: a loss at each of the first so many steps, gradients
 through all of them (Pinheiro and Collobert 2014, eq. 7).
@@ -19,6 +20,10 @@ from ..network import RecurrentNetwork
 from ..network.grid import MODES
 from ..network.layers import part
 from .starts import corrupted, soft_labels
+from .strokes import strokes
+
+Hints = tuple[Tensor, Tensor]
+"""Shares of the classes (N, K, cells ...), and where they hold (N, 1, cells ...)."""
 
 
 class Objective(nn.Module):
@@ -31,6 +36,7 @@ class Objective(nn.Module):
             feedback.
         wander: largest number of steps without gradients before the window; few are likelier than many.
         spoilt: share of the windows that begin from a spoilt truth.
+        hinted: share of the windows with strokes of the true classes, drawn across errors.
         ignore: the label that costs nothing.
     """
 
@@ -43,10 +49,12 @@ class Objective(nn.Module):
         window: int = 2,
         wander: int = 10,
         spoilt: float = 0.25,
+        hinted: float = 0.3,
         ignore: int = 255,
     ) -> None:
         super().__init__()
-        self.network, self.window, self.wander, self.spoilt, self.ignore = network, window, wander, spoilt, ignore
+        self.network, self.window, self.wander, self.ignore = network, window, wander, ignore
+        self.spoilt, self.hinted = spoilt, hinted
         self.register_buffer("weights", weights)
 
     def forward(self, image: Tensor, labels: Tensor, seed: int, share: float = 0.0) -> Tensor:
@@ -67,12 +75,11 @@ class Objective(nn.Module):
         logits = self.network.logits(context, None)
         losses = [self.cross_entropy(logits, labels, generator)]
         if self.window and len(self.network.W):
-            estimate = self._wander(context.detach(), logits.detach(), generator)
-            estimate = self._some_spoilt(estimate, labels, generator)
+            estimate, hints = self._begun(context.detach(), logits.detach(), labels, generator)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
                 losses.append(self.cross_entropy(logits, labels, generator))
-                estimate = torch.softmax(logits, 1)
+                estimate = _hinted(torch.softmax(logits, 1), hints)
         return torch.stack(losses).mean()
 
     def cross_entropy(self, logits: Tensor, labels: Tensor, generator: torch.Generator, step: int = 1) -> Tensor:
@@ -119,23 +126,45 @@ class Objective(nn.Module):
         return inside
 
     @torch.no_grad()
-    def _wander(self, context: Tensor, logits: Tensor, generator: torch.Generator) -> Tensor:
-        estimate = torch.softmax(logits, 1)
+    def _begun(
+        self, context: Tensor, logits: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Hints | None]:
+        """Where the window begins, and the hints of its steps.
+
+        Strokes are drawn across the errors of the first step, and then kept while wandering, or across those of the start.
+        """
+        estimate, hints = torch.softmax(logits, 1), None
+        spoilt, hinted = (torch.rand(len(logits), generator=generator) < s for s in (self.spoilt, self.hinted))
+        early = bool(torch.rand((), generator=generator) < 0.5)
+        truth = torch.empty(0)
+        if bool((spoilt | hinted).any()):
+            truth = self._fitted(soft_labels(labels.cpu(), logits.shape[1], self.network.strides, self.ignore), logits)
+        if early:
+            hints = self._strokes(truth, estimate, hinted, generator)
+        estimate = self._wander(context, _hinted(estimate, hints), hints, generator)
+        if bool(spoilt.any()):
+            estimate = estimate.clone()
+            estimate[spoilt.to(estimate.device)] = corrupted(truth[spoilt], generator).to(estimate)
+        if not early:
+            hints = self._strokes(truth, estimate, hinted, generator)
+        return _hinted(estimate, hints), hints
+
+    def _wander(self, context: Tensor, estimate: Tensor, hints: Hints | None, generator: torch.Generator) -> Tensor:
         share = float(torch.rand((), generator=generator))
         for _ in range(int((self.wander + 1) * share**2)):
-            estimate = self.network.step(context, estimate)
+            estimate = _hinted(self.network.step(context, estimate), hints)
         return estimate
 
-    def _some_spoilt(self, estimate: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        chosen = torch.rand(len(estimate), generator=generator) < self.spoilt
-        if not bool(chosen.any()):
-            return estimate
-        estimate = estimate.clone()
-        truth = soft_labels(
-            labels[chosen.to(labels.device)].cpu(), estimate.shape[1], self.network.strides, self.ignore
-        )
-        estimate[chosen.to(estimate.device)] = corrupted(self._fitted(truth, estimate), generator).to(estimate)
-        return estimate
+    @staticmethod
+    def _strokes(truth: Tensor, estimate: Tensor, hinted: Tensor, generator: torch.Generator) -> Hints | None:
+        """Strokes in those maps of a batch that are to have some."""
+        if not bool(hinted.any()):
+            return None
+        given, where = torch.zeros_like(truth), torch.zeros_like(truth[:, :1], dtype=torch.bool)
+        some = truth[hinted]
+        known = some.amax(1, keepdim=True) > 1.001 / truth.shape[1]
+        given[hinted], where[hinted] = strokes(some, known, estimate.cpu()[hinted].float(), generator)
+        return given.to(estimate), where.to(estimate.device)
 
     @staticmethod
     def _fitted(truth: Tensor, estimate: Tensor) -> Tensor:
@@ -144,3 +173,8 @@ class Objective(nn.Module):
         if not any(short):
             return truth
         return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=1 / truth.shape[1])
+
+
+def _hinted(estimate: Tensor, hints: Hints | None) -> Tensor:
+    """The estimate with the hints put back as they were given."""
+    return estimate if hints is None else torch.where(hints[1], hints[0], estimate)

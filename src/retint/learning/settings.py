@@ -37,7 +37,7 @@ class Settings:
         crop: rows and columns of a view, or slices, rows and columns; None chooses by the stride of the label grid.
         rate: the highest learning rate (AdamW; it rises over the first 3 % and falls to nothing along a cosine).
         decay: weight decay.
-        window, wander, spoilt: see `Objective`.
+        window, wander, spoilt, hinted: see `Objective`.
         rare: the power of the class weighting, 0 (none) to 1 (classes of any size count the same).
         aimed: share of views laid about a pixel of a class drawn evenly.
         average: decay of the moving average of the weights, which is what the model keeps.
@@ -57,6 +57,7 @@ class Settings:
     window: int = 2
     wander: int = 10
     spoilt: float = 0.25
+    hinted: float = 0.3
     rare: float = 0.5
     aimed: float = 0.3
     average: float = 0.998

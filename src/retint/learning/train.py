@@ -173,7 +173,7 @@ class Run:
         if settings.start and not resumed:
             say(take_weights(network, settings.start, data.classes))
         rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
-        pixels = Objective(network, rare, settings.window, settings.wander, settings.spoilt)
+        pixels = Objective(network, rare, settings.window, settings.wander, settings.spoilt, settings.hinted)
         together = batch * devices
         self.tagged = None
         if tagged:

@@ -27,6 +27,10 @@ class Architecture:
         dims: spatial dimensions of the image, 2 or 3.
         padding: `valid`: as the paper has it; labels near an image's border, where it has none, come from `same`, and
             training passes over them.
+        detail: layers from the first `branch` layers of U to what the readout sees of the image beside the hidden layer, so
+            that thin things are not lost on a coarse grid. It is computed once, with the context, on the hidden layer's
+            grid, and added to V's first layer, of one cell, before its activation.
+        branch: see `detail`.
         pool: the hidden layer is the largest of so many cells of U * X + W * Y, before g.
         rescales: every step's labels are coarser, and the image is brought to their size for the next one (Pinheiro and
             Collobert 2014): the context is computed at every step.
@@ -42,6 +46,8 @@ class Architecture:
     source: str
     dims: int = 2
     padding: Padding = "same"
+    detail: tuple[Layer, ...] = ()
+    branch: int = 0
     pool: Extent = 1
     rescales: bool = False
     instances: tuple[int, ...] = ()
@@ -64,6 +70,7 @@ class Architecture:
             KeyError, TypeError: the card's table has other fields than this version knows.
         """
         tables = {part: tuple(map(_layer, data[part])) for part in ("context", "feedback", "readout")}
+        tables["detail"] = tuple(map(_layer, data.get("detail", ())))
         return cls(**{**_tuples(data), **tables})
 
 
@@ -125,15 +132,31 @@ _FIGURE = Architecture(
 )
 
 
-def _fine(name: str, coarse: Architecture, back: int) -> Architecture:
-    """The hidden layer on a grid of 8 pixels, labels on one of 4: what 8 costs, at the resolution of 4."""
+def _fine(name: str, coarse: Architecture, back: int, width: int, branch: int) -> Architecture:
+    """The hidden layer on one grid, labels on one twice as fine: little more than what the coarse one costs.
+
+    The readout makes four cells of each hidden one (Shi et al. 2016) and sees U's planes after `branch` layers there.
+    """
+    planes = coarse.context[branch - 1].channels
     return replace(
         coarse,
         name=name,
         feedback=(Layer(6, back, stride=2), *coarse.feedback[1:]),
-        readout=(coarse.readout[0], Layer(1, None, activation="none", up=2)),
-        source="Retint: figure 9.17 with small networks; four label cells from each hidden cell (Shi et al. 2016)",
+        readout=(Layer(1, width, up=2), Layer(1, width), Layer(1, None, activation="none")),
+        detail=(
+            Layer(3, planes, dilation=2, norm=True, residual=True),
+            Layer(2, 4 * width, stride=2, activation="none"),
+        ),
+        branch=branch,
+        source="Retint: figure 9.17 with small networks; four label cells from each hidden cell (Shi et al. 2016), beside "
+        "the image's finer planes (Ronneberger et al. 2015)",
     )
+
+
+def _thin(coarse: Architecture, planes: int) -> Architecture:
+    """The same with a first layer at every pixel."""
+    first, *trunk = coarse.context
+    return replace(coarse, context=(Layer(3, planes, norm=True), replace(first, kernel=2), *trunk))
 
 
 def _volume(name: str, flat: bool, width: int, back: int) -> Architecture:
@@ -223,8 +246,9 @@ CATALOGUE: dict[str, Architecture] = {
     for a in (
         _FIGURE,
         *_OWN.values(),
-        _fine("small-8-4", _OWN["small-8"], 48),
-        _fine("standard-8-4", _OWN["standard-8"], 64),
+        _fine("small-8-4", _OWN["small-8"], 48, 32, branch=3),
+        _fine("standard-8-4", _OWN["standard-8"], 64, 48, branch=3),
+        _fine("small-2-1", _thin(_OWN["small-2"], 24), 24, 16, branch=1),
         _volume("volume-2", False, 24, 16),
         _volume("slices-2", True, 32, 24),
         _PLAIN,

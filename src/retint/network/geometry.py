@@ -76,6 +76,7 @@ class Geometry:
         stride: image pixels per label cell (after one step).
         period: image pixels by which the network may be moved: the pixels of a hidden cell, a multiple of the stride.
         per_period: label cells in a period.
+        detail_trim: cells at the beginning and the end of the detail's plane that the context, with `valid`, has not.
     """
 
     def __init__(self, architecture: Architecture, padding: Padding | None = None, axis: int = -1) -> None:
@@ -85,6 +86,13 @@ class Geometry:
         self._layers = architecture.context, architecture.feedback, architecture.readout
         self._pool = pool
         self._u, self._w = (span(layers, axis) for layers in self._layers[:2])
+        self.detail_trim = 0, 0
+        if architecture.detail:
+            seen = span((*architecture.context[: architecture.branch], *architecture.detail), axis)
+            if seen.stride != self._u.stride or (seen.low - self._u.low) % seen.stride:
+                raise ValueError(f"{architecture.name}: its detail does not lie on the grid of its hidden layer")
+            self.detail_trim = (seen.low - self._u.low) // seen.stride, (self._u.high - seen.high) // seen.stride
+            self._u = self._u.union(seen)
         self._v = span(self._layers[2], axis).through(Span(pool, 0, pool - 1))
         self._first = self._v.through(self._u)
         self._back = self._v.through(self._w) if architecture.feedback else None

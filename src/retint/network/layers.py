@@ -101,14 +101,16 @@ class Unit(nn.Module):
                 for parameter in self.conv.parameters():
                     parameter.copy_(parameter[::each].repeat_interleave(each, 0))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """One layer down: (N, channels, cells ...) in and out."""
+    def forward(self, x: Tensor, detail: Tensor | None = None) -> Tensor:
+        """One layer down: (N, channels, cells ...) in and out; `detail`, of the convolution's own size, is added to it."""
         y: Tensor = self.conv(F.pad(x, self.uneven) if self.uneven else x)
         if self.norm is not None:
             y = self.norm(y)
         if self.layer.residual:
             inside = tuple(slice(before, -after or None) for before, after in self.crop)
             y += x[(..., *inside)] if inside else x
+        if detail is not None:
+            y += detail
         if max(self.pool) > 1:
             y = max_pool(y, self.pool)
         y = _ACTIVATIONS[self.layer.activation](y)

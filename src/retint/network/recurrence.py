@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .catalogue import Architecture
-from .context import build_context
+from .context import build_context, build_detail
 from .feedback import build_feedback
 from .geometry import Geometry
-from .layers import Padding, Unit, extent, max_pool
+from .layers import Padding, Unit, extent, max_pool, part
 from .readout import build_readout
 
 _NONLINEARITY = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
@@ -44,7 +44,9 @@ class RecurrentNetwork(nn.Module):
         self.geometry = [Geometry(architecture, self.padding, axis) for axis in range(architecture.dims)]
         self.U = build_context(architecture, channels, classes, self.padding)
         self.W = build_feedback(architecture, classes, self.padding)
-        self.V = build_readout(architecture, self.context_units[-1].channels, classes, self.padding)
+        self._hidden = self.context_units[-1].channels
+        self.V = build_readout(architecture, self._hidden, classes, self.padding)
+        self.D = build_detail(architecture, self.context_units, classes, self.padding)
         self.g = _NONLINEARITY[architecture.activation]
         self.pool = tuple(extent(architecture.pool, axis) for axis in range(architecture.dims))
 
@@ -81,11 +83,22 @@ class RecurrentNetwork(nn.Module):
             yield estimate
 
     def context(self, image: Tensor) -> Tensor:
-        """U * X. With `same`, an image that is no whole number of label cells is padded with zeros at its end."""
+        """U * X, the hidden layer's planes and then the detail's, if there is one.
+
+        With `same`, an image that is no whole number of label cells is padded with zeros at its end.
+        """
         if self.padding == "same":
             image = F.pad(image, self._to_whole_cells(image.shape[2:]))
-        context: Tensor = self.U(image)
-        return context
+        if not len(self.D):
+            context: Tensor = self.U(image)
+            return context
+        branch = self.architecture.branch
+        fine: Tensor = self.U[:branch](image)
+        context, detail = self.U[branch:](fine), self.D(fine)
+        if self.padding == "valid":
+            firsts = (geometry.detail_trim[0] for geometry in self.geometry)
+            detail = part(detail, (slice(a, a + n) for a, n in zip(firsts, context.shape[2:], strict=True)))
+        return torch.cat([context, detail], 1)
 
     def step(self, context: Tensor, estimate: Tensor | None) -> Tensor:
         """Y(t) from U * X and Y(t-1); None is no estimate."""
@@ -93,13 +106,16 @@ class RecurrentNetwork(nn.Module):
 
     def logits(self, context: Tensor, estimate: Tensor | None) -> Tensor:
         """V * H(t): the step before its softmax."""
-        if estimate is None or not len(self.W):
-            return self.read(context)
-        return self.read(self._beside(context, estimate) + self.W(estimate))
+        back = None
+        if estimate is not None and len(self.W):
+            context, back = self._beside(context, estimate), self.W(estimate)
+        hidden, detail = context[:, : self._hidden], context[:, self._hidden :] if len(self.D) else None
+        return self.read(hidden if back is None else hidden + back, detail)
 
-    def read(self, hidden: Tensor) -> Tensor:
-        """V * g(hidden)."""
-        logits: Tensor = self.V(self.g(max_pool(hidden, self.pool) if max(self.pool) > 1 else hidden))
+    def read(self, hidden: Tensor, detail: Tensor | None = None) -> Tensor:
+        """V * g(hidden), with the detail added to V's first layer."""
+        hidden = self.g(max_pool(hidden, self.pool) if max(self.pool) > 1 else hidden)
+        logits: Tensor = self.V(hidden) if detail is None else self.V[1:](self.V[0](hidden, detail))
         return logits
 
     def fold(self) -> RecurrentNetwork:
