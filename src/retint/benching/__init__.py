@@ -1,5 +1,7 @@
 """Measuring: what this machine can do, and how near to it Retint and others come."""
 
-from .bench import Options, Report, bench
+from .bench import bench
+from .options import Options
+from .report import Report
 
 __all__ = ["Options", "Report", "bench"]

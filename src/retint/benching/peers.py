@@ -63,7 +63,9 @@ def tuned(network: nn.Module, compiled: bool) -> tuple[Labeller, torch.dtype]:
     fast: Any = torch.fx.experimental.optimization.fuse(network) if not compiled else network
     fast = fast.to(dtype).to(memory_format=torch.channels_last)
     if compiled:
-        fast = torch.compile(fast, options={"freezing": True})  # folds the normalisation, fuses what follows convolutions
+        fast = torch.compile(
+            fast, options={"freezing": True}
+        )  # folds the normalisation, fuses what follows convolutions
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         with torch.no_grad():
@@ -88,7 +90,9 @@ def forest(image: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int, se
     try:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError:
-        raise RetintError("random forest: skipped, scikit-learn is not installed; pip install 'retint[peers]'") from None
+        raise RetintError(
+            "random forest: skipped, scikit-learn is not installed; pip install 'retint[peers]'"
+        ) from None
     known = np.random.default_rng(seed).permutation(labels.size)[:20_000]
     found = _features(image, threads)
     trees = RandomForestClassifier(n_estimators=60, max_depth=18, min_samples_leaf=3, n_jobs=threads, random_state=seed)
