@@ -1,6 +1,6 @@
 """Measuring: what this machine can do, and how near to it Retint and others come."""
 
-from .bench import bench
+from .measure import bench
 from .options import Options
 from .report import Report
 

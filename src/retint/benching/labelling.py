@@ -29,7 +29,6 @@ CLASSES = 11
 def labelling(options: Options, report: Report, note: Callable[[str], None]) -> list[Task]:
     """The calls that label an image; what cannot be called is noted as skipped."""
     image, labels = scene(options.size, CLASSES)
-    pixels = prod(options.size)
     tasks: list[Task] = []
     for name in (*options.models, *options.architectures):
         model = load(name, "cpu") if name in options.models else _fresh(name)
@@ -40,7 +39,7 @@ def labelling(options: Options, report: Report, note: Callable[[str], None]) -> 
     return tasks
 
 
-def _of_model(model: Model, system: str, image: Any, steps: tuple[int, ...]) -> list[Task]:
+def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[int, ...]) -> list[Task]:
     """Labelling in so many steps, as a user calls it; and apart from it the network's first pass and a further step."""
     network, pixels = model._network(None), prod(image.shape[:2])
     needs, dtype = work(network), next(network.parameters()).dtype

@@ -60,7 +60,9 @@ def tuned(network: nn.Module, compiled: bool) -> tuple[Labeller, torch.dtype]:
         The labeller and its number type.
     """
     dtype = compute_dtype("auto", torch.device("cpu"))
-    fast: Any = torch.fx.experimental.optimization.fuse(network) if not compiled else network
+    from torch.fx.experimental.optimization import fuse
+
+    fast: Any = network if compiled else fuse(network)
     fast = fast.to(dtype).to(memory_format=torch.channels_last)
     if compiled:
         fast = torch.compile(
@@ -94,23 +96,23 @@ def forest(image: NDArray[np.uint8], labels: NDArray[np.uint8], threads: int, se
             "random forest: skipped, scikit-learn is not installed; pip install 'retint[peers]'"
         ) from None
     known = np.random.default_rng(seed).permutation(labels.size)[:20_000]
-    found = _features(image, threads)
+    found = _features(image)
     trees = RandomForestClassifier(n_estimators=60, max_depth=18, min_samples_leaf=3, n_jobs=threads, random_state=seed)
     trees.fit(found[known], labels.ravel()[known])
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        found = trees.predict(_features(image, threads))
+        found = trees.predict(_features(image))
         return np.asarray(found, np.uint8).reshape(image.shape[:2])
 
     return label
 
 
-def _features(image: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+def _features(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(pixels, features): what ilastik's pixel classification computes, as scikit-image has it."""
     from skimage.feature import multiscale_basic_features
 
     found: NDArray[np.float32] = multiscale_basic_features(
-        to_unit(image, "image"), sigma_min=1, sigma_max=16, channel_axis=-1, num_workers=threads
+        to_unit(image, "image"), sigma_min=1, sigma_max=16, channel_axis=-1
     )
     return found.reshape(-1, found.shape[-1])
 

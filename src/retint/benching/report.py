@@ -100,6 +100,7 @@ class Report:
 
 
 def row_of(task: Task, times: Times) -> dict[str, Any]:
+    """The figures of a call that was timed."""
     taken = times.taken[task.name]
     seconds = sum(taken) / len(taken) if task.images else times.median(task.name)  # iterations differ: see Objective
     row: dict[str, Any] = {
