@@ -35,7 +35,7 @@ def run(*arguments):
     return main([str(a) for a in arguments])
 
 
-@pytest.mark.parametrize("verb", ["label", "train", "eval", "models", "archs", "demo", "convert"])
+@pytest.mark.parametrize("verb", ["label", "train", "eval", "models", "archs", "demo", "convert", "bench"])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         run(verb, "--help")
@@ -225,3 +225,22 @@ def test_refine_is_label_from_a_start(tmp_path, file):
     )
     a, b = (np.asarray(Image.open(tmp_path / part / "photo.png")) for part in ("a", "b"))
     assert np.array_equal(a, b)
+
+
+def test_bench_prints_one_object_and_writes_its_files(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("retint.benching.limits._convolution", lambda *_: 100.0)
+    monkeypatch.setattr("retint.benching.limits._memory", lambda *_: 10.0)
+    given = ["--quick", "--size", "32x32", "--rounds", 1, "--threads", 1, "--no-peers", "--no-training"]
+    assert run("bench", *given, "--out", tmp_path / "out", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["machine", "limits", "rows", "ratios", "skipped", "stopped"]
+    assert json.loads((tmp_path / "out" / "bench.json").read_text()) == printed
+    assert (tmp_path / "out" / "bench.png").exists()
+    assert any(row["name"] == "street, 8 steps" for row in printed["rows"])
+
+
+def test_bench_refuses_a_size_that_is_none(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("bench", "--size", "12")
+    assert stop.value.code == 2
+    assert "1024x768" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from retint.images import (
     write_volume_probabilities,
 )
 from retint.labeling.files import Wish, label_files
-from retint.labeling.plan import _demand
+from retint.network.work import work
 
 RNG = np.random.default_rng(0)
 
@@ -137,7 +137,7 @@ def test_memory_stays_bounded_by_tiles(monkeypatch, arch, sizes):
     for size in sizes:
         seen.clear()
         assert model.label(np.zeros(size, np.uint8), 1, precision="float32").labels.shape == size
-        assert max(seen) * 16 * _demand(network).floats <= 1 << 25
+        assert max(seen) * 16 * max(4, work(network).planes) <= 1 << 25
     assert len(seen) > 1
 
 

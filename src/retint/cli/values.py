@@ -25,6 +25,14 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(whole(part) for part in text.split(","))
 
 
+def extents(text: str) -> tuple[int, int]:
+    """Rows and columns: 1024x768."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text.strip())
+    if not match or not (int(match[1]) and int(match[2])):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected rows and columns, such as 1024x768")
+    return int(match[1]), int(match[2])
+
+
 def positive(text: str) -> float:
     """A number above 0."""
     try:

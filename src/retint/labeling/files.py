@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,16 @@ from ..images import (
     write_volume_labels,
     write_volume_probabilities,
 )
-from ..network.hardware import Precision
+from ..network.hardware import Precision, keep_memory
 from ..pictures import displayable, montage, overlay, strip
 from .finer import Way
 from .labels import Labeling
 from .model import Model
+from .pipeline import pipelined
 from .plan import TileSide
 
 STRIP_STEPS = (1, 2, 4, 8)
+_LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
 _SLICES = 4  # shown of a volume
 _VOLUME_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr", ".ome.zarr")
 
@@ -99,37 +102,69 @@ def label_files(
     """
     _refuse_clashes(images, out, model.dims)
     outcome = Outcome(model.name)
-    for done, image in enumerate(images):
-        if progress:
-            progress(done, len(images))
+    keep_memory()
+    wanted = []
+    for image in images:
         if wish.skip_existing and _outputs(image, out, wish, model.dims)["labels"].exists():
             outcome.skipped.append(str(image))
-            continue
-        try:
-            row, warnings = _label_file(model, image, out, wish)
-        except RetintError as error:
-            outcome.failed.append({"image": str(image), "error": str(error)})
-        except (MemoryError, OSError) as error:
-            outcome.failed.append({"image": str(image), "error": f"{image}: {error or 'not enough memory'}"})
         else:
-            outcome.images.append(row)
-            outcome.warnings += warnings
+            wanted.append(image)
     if progress:
-        progress(len(images), len(images))
+        progress(len(outcome.skipped), len(images))
+    found = pipelined(
+        wanted,
+        lambda image: _begin(model, image, out, wish),
+        lambda begun: _label(model, begun, wish),
+        lambda labelled: _finish(model, *labelled, wish),
+        lambda begun: begun.image.pixels.nbytes > _LARGE,
+    )
+    with closing(found):
+        for image, future in zip(wanted, found, strict=True):
+            try:
+                row, warnings = future.result()
+            except RetintError as error:
+                outcome.failed.append({"image": str(image), "error": str(error)})
+            except (MemoryError, OSError) as error:
+                outcome.failed.append({"image": str(image), "error": f"{image}: {error or 'not enough memory'}"})
+            else:
+                outcome.images.append(row)
+                outcome.warnings += warnings
+            if progress:
+                progress(len(outcome.skipped) + len(outcome.images) + len(outcome.failed), len(images))
     return outcome
 
 
-def _label_file(model: Model, path: Path, out: Path, wish: Wish) -> tuple[dict[str, Any], list[str]]:
-    files, where, dims = _outputs(path, out, wish, model.dims), str(path), model.dims
+@dataclass(frozen=True)
+class _Begun:
+    """An image that was read, what else was given for it, and where its results go."""
+
+    path: Path
+    files: dict[str, Path]
+    image: Volume
+    start: Any
+    hints: Any
+
+
+def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
+    files, dims = _outputs(path, out, wish, model.dims), model.dims
     if not wish.overwrite and (there := [file for file in files.values() if file.exists()]):
         raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over it")
     image = _read(path, dims)
-    labeling = model.label(
-        image.pixels, wish.steps, start=_map_for(path, wish.start, "--start", dims), hints=_map_for(path, wish.hints, "--hints", dims),
+    start, hints = _map_for(path, wish.start, "--start", dims), _map_for(path, wish.hints, "--hints", dims)
+    return _Begun(path, files, image, start, hints)
+
+
+def _label(model: Model, begun: _Begun, wish: Wish) -> tuple[_Begun, Labeling]:
+    return begun, model.label(
+        begun.image.pixels, wish.steps, start=begun.start, hints=begun.hints,
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
         record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities else None, way=wish.way,
-        resolution=wish.resolution, prior=wish.prior, where=where,
+        resolution=wish.resolution, prior=wish.prior, where=str(begun.path),
     )  # fmt: skip
+
+
+def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> tuple[dict[str, Any], list[str]]:
+    image, files, where = begun.image, begun.files, str(begun.path)
     _write(model, labeling, image, files)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),

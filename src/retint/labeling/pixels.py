@@ -15,7 +15,7 @@ from ..network.grid import SMALLEST, log_probabilities_at_pixels
 from .resample import linear
 from .tiles import Tile, slices
 
-_VALUES = 1 << 24
+_VALUES = 1 << 22
 """Of scores at pixels that are computed at a time."""
 
 

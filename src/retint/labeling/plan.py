@@ -5,14 +5,12 @@ A tile computes its halo in vain. More steps at a time need a larger halo, fewer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from torch import nn
-
 from ..network import RecurrentNetwork
-from ..network.layers import Unit
+from ..network.work import work
 
 SWEEP = 8
 """Most steps that one sweep of tiles takes."""
@@ -37,15 +35,6 @@ class Plan:
     sweep: int
 
 
-@dataclass(frozen=True)
-class _Demand:
-    """What a network needs for each image pixel: floats of its widest planes, multiplications of U, and of W and V."""
-
-    floats: float
-    context: float
-    step: float
-
-
 def plan(network: RecurrentNetwork, size: Sequence[int], tile: Sequence[int] | None, room: int) -> Plan:
     """The plan for an image.
 
@@ -55,8 +44,8 @@ def plan(network: RecurrentNetwork, size: Sequence[int], tile: Sequence[int] | N
         tile: pixels of a tile's side along each axis; None chooses.
         room: bytes that the planes of one piece may take. A halo alone may need more; then the tiles are small ones.
     """
-    demand = _demand(network)
-    pixels = room / (demand.floats * 4 * _COPIES)
+    demand = work(network)
+    pixels = room / (max(_FLOATS, demand.planes) * 4 * _COPIES)
     geometry = network.geometry
     if tile is None and prod(size) <= pixels:
         return Plan(tuple(g.cells(n) for g, n in zip(geometry, size, strict=True)), SWEEP)
@@ -114,24 +103,3 @@ def _outer_side(n: int, side: int, halo: int) -> int:
 def _waste(n: int, side: int, halo: int) -> float:
     """Pixels computed for each one wanted, along one axis."""
     return (n + (-(-n // side) - 1) * halo) / n
-
-
-def _demand(network: RecurrentNetwork) -> _Demand:
-    widest_u, context, hidden = _chain(network.U, 1.0)
-    widest_d, detail, _ = _chain(network.D, _chain(network.context_units[: network.architecture.branch], 1.0)[2])
-    widest_w, feedback, _ = _chain(network.W, 1 / prod(network.strides))
-    widest_v, readout, _ = _chain(network.V, hidden / prod(network.pool))
-    widest = max(_FLOATS, network.channels, widest_u, widest_d, widest_w, widest_v)
-    return _Demand(widest, context + detail, feedback + readout)
-
-
-def _chain(layers: Iterable[nn.Module], density: float) -> tuple[float, float, float]:
-    """Floats of the widest plane and multiplications, for each image pixel, and how many cells a pixel has after them."""
-    widest = work = 0.0
-    for unit in layers:
-        assert isinstance(unit, Unit)
-        density /= prod(unit.conv.stride)
-        widest = max(widest, unit.conv.out_channels * density)
-        work += unit.conv.weight.numel() * density
-        density *= prod(unit.up) / prod(unit.pool)
-    return widest, work, density

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import warnings
 from typing import Any
 
@@ -10,16 +9,6 @@ import torch
 
 from ..errors import RetintError
 from ..network.hardware import Precision, compute_dtype
-
-
-def keep_memory() -> None:
-    """Ask the C library not to hand freed memory back: each iteration needs it again, and fetching it costs a third."""
-    try:
-        library = ctypes.CDLL("libc.so.6")
-        library.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
-        library.mallopt(-4, 0)  # M_MMAP_MAX
-    except (OSError, AttributeError):  # another C library
-        pass
 
 
 def open_fabric(device: str, devices: int, precision: Precision) -> tuple[Any, torch.device]:

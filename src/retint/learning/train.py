@@ -19,14 +19,14 @@ from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, 
 from ..errors import RetintError
 from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
-from ..network.hardware import Precision, channels_last, laid_out
+from ..network.hardware import Precision, channels_last, keep_memory, laid_out
 from ..pictures import plot_log
 from ..wholefile import whole_file
 from .average import Average
 from .begin import architecture_of, take_weights
 from .checkpoint import fingerprint, load_checkpoint, refuse_other_data
 from .examples import Batches, Examples, chance
-from .machine import keep_memory, open_fabric
+from .machine import open_fabric
 from .material import card_of, parts
 from .objective import Objective
 from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths

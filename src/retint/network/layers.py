@@ -29,10 +29,11 @@ _PLAIN: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 _NORMS: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
+    "relu": torch.relu_,
+    "tanh": torch.tanh_,
+    "sigmoid": torch.sigmoid_,
 }
+"""In place: a fresh plane for each would cost more than the arithmetic of the first layers."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,9 @@ class Unit(nn.Module):
             y = self.norm(y)
         if self.layer.residual:
             inside = tuple(slice(before, -after or None) for before, after in self.crop)
-            y = y + (x[(..., *inside)] if inside else x)
+            y += x[(..., *inside)] if inside else x
         if detail is not None:
-            y = y + detail
+            y += detail
         if max(self.pool) > 1:
             y = max_pool(y, self.pool)
         y = _ACTIVATIONS[self.layer.activation](y)
@@ -128,7 +129,7 @@ class Unit(nn.Module):
             y = self.norm(y)
         if self.layer.residual:
             first = [self.layer.padding(axis)[0] * g for axis, g in enumerate(gap)]
-            y = y + part(x, (slice(a, a + n) for a, n in zip(first, y.shape[2:], strict=True)))
+            y += part(x, (slice(a, a + n) for a, n in zip(first, y.shape[2:], strict=True)))
         if max(self.pool) > 1:
             y = max_pool(y, self.pool, tuple(s * g for s, g in zip(strides, gap, strict=True)))
         return _ACTIVATIONS[self.layer.activation](y)

@@ -1,0 +1,126 @@
+"""What is timed of labelling: Retint as a user calls it, its network's parts, and its peers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..errors import RetintError
+from ..labeling import Model, load
+from ..labeling.source import Source
+from ..modelfile import Card
+from ..network import architecture, build
+from ..network.work import work
+from ..pictures import default_palette
+from . import peers
+from .options import Options
+from .report import FOREST, TUNED, UNET, Report, Task, steps_of
+from .scene import scene
+
+CLASSES = 11
+
+
+def labelling(options: Options, report: Report, note: Callable[[str], None]) -> list[Task]:
+    """The calls that label an image; what cannot be called is noted as skipped."""
+    image, labels = scene(options.size, CLASSES)
+    tasks: list[Task] = []
+    for name in (*options.models, *options.architectures):
+        model = load(name, "cpu") if name in options.models else _fresh(name)
+        tasks += _of_model(model, name, image, options.steps)
+    if options.peers:
+        tasks += _of_unet(options, report, note, image)
+        tasks += _of_forest(report, note, image, labels)
+    return tasks
+
+
+def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[int, ...]) -> list[Task]:
+    """Labelling in so many steps, as a user calls it; and apart from it the network's first pass and a further step."""
+    network, pixels = model._network(None), prod(image.shape[:2])
+    needs, dtype = work(network), next(network.parameters()).dtype
+    source = Source(image, model.card, model.dims)
+    x = source.region(tuple((0, n) for n in image.shape[:2])).to(dtype)
+    with torch.inference_mode():
+        context = network.context(x)
+        estimate = network.step(context, None)
+
+    def run(call: Callable[[], object]) -> Callable[[], object]:
+        def inside() -> None:
+            with torch.inference_mode():
+                call()
+
+        return inside
+
+    parts = [
+        Task(system, "context", run(lambda: network.context(x)), pixels, 2 * needs.context * pixels, dtype),
+        Task(system, "first pass", run(lambda: network.step(network.context(x), None)), pixels, 2 * needs.first * pixels, dtype),
+        Task(system, "a further step", run(lambda: network.step(context, estimate)), pixels, 2 * needs.step * pixels, dtype),
+    ]  # fmt: skip
+    whole = [
+        Task(
+            system, steps_of(n), lambda n=n: model.label(image, n), pixels, needs.operations(pixels, n), dtype, steps=n
+        )  # type: ignore[misc]
+        for n in steps
+    ]
+    return parts + whole
+
+
+def _of_unet(options: Options, report: Report, note: Callable[[str], None], image: NDArray[np.uint8]) -> list[Task]:
+    """segmentation_models.pytorch's U-Net, with and without our tricks."""
+    try:
+        network = peers.unet(CLASSES)
+    except RetintError as error:
+        report.skipped.append(str(error))
+        return []
+    compiled = options.compile and peers.compiler()
+    if options.compile and not compiled:
+        report.skipped.append(f"{TUNED}: not compiled, there is no C++ compiler")
+    plain = peers.documented(copy.deepcopy(network))
+    fast, dtype = peers.tuned(copy.deepcopy(network), compiled)
+    if compiled:
+        note("compiling the U-Net")
+        try:
+            fast(image)
+        except Exception as error:  # a compiler has many
+            report.skipped.append(f"{TUNED}: not compiled ({str(error).splitlines()[0][:200]})")
+            fast, dtype = peers.tuned(network, False)
+    pixels = prod(image.shape[:2])
+    operations = operations_of(network) * pixels
+    return [
+        Task(UNET, "", lambda: plain(image), pixels, operations),
+        Task(TUNED, "", lambda: fast(image), pixels, operations, dtype),
+    ]
+
+
+def _of_forest(
+    report: Report, note: Callable[[str], None], image: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> list[Task]:
+    try:
+        note("training the forest")
+        trees = peers.forest(image, labels, torch.get_num_threads())
+    except RetintError as error:
+        report.skipped.append(str(error))
+        return []
+    return [Task(FOREST, "", lambda: trees(image), prod(image.shape[:2]))]
+
+
+def _fresh(name: str) -> Model:
+    arch = architecture(name)
+    card = Card(
+        architecture=arch.to_dict(), classes=tuple(f"class {k}" for k in range(CLASSES)), channels=3, dtype="uint8",
+        colours=tuple(tuple(map(int, colour)) for colour in default_palette(CLASSES)), mean=(0.5,) * 3, std=(0.25,) * 3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return Model(build(arch, 3, CLASSES, "same"), card, "cpu", name=name)
+
+
+def operations_of(network: torch.nn.Module, side: int = 64) -> float:
+    """Floating-point operations of a network for each pixel of an image, counted while it runs."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.zeros(1, 3, side, side))
+    return counter.get_total_flops() / side**2

@@ -1,0 +1,87 @@
+"""What this processor can do at most: its 3 x 3 convolutions and its memory, measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from ..network.hardware import laid_out
+
+_WIDTHS = (64, 128, 256)
+_CELLS = 128  # of a plane's side at the middle width
+_DTYPES = (torch.float32, torch.bfloat16)
+
+
+@dataclass
+class Limits:
+    """The best that was seen.
+
+    Attributes:
+        convolution: 1e9 floating-point operations a second of 3 x 3 convolutions, channels last, by number type and
+            threads; the best over planes of 64, 128 and 256.
+        memory: 1e9 bytes read and written a second while copying, by threads.
+    """
+
+    convolution: dict[str, dict[int, float]]
+    memory: dict[int, float]
+
+    def measure(self, threads: int, least: float) -> None:
+        """Measure again and keep the better figures: a limit is what the machine does when nothing disturbs it.
+
+        Args:
+            threads: the most to use; one is measured too.
+            least: seconds for each figure.
+        """
+        for count in sorted({1, threads}):
+            with threads_of(count):
+                for dtype in _DTYPES:
+                    rates = self.convolution.setdefault(str(dtype).removeprefix("torch."), {})
+                    rates[count] = max(rates.get(count, 0.0), *(_convolution(dtype, w, least) for w in _WIDTHS))
+                self.memory[count] = max(self.memory.get(count, 0.0), _memory(least))
+
+    def share(self, operations: float, seconds: float, dtype: torch.dtype, threads: int) -> float | None:
+        """Of the convolution rate, what so many operations in so many seconds come to; None if it is not known."""
+        rate = self.convolution.get(str(dtype).removeprefix("torch."), {}).get(threads)
+        return operations / seconds / 1e9 / rate if rate else None
+
+
+@contextmanager
+def threads_of(count: int) -> Iterator[None]:
+    """Compute on so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _convolution(dtype: torch.dtype, width: int, least: float) -> float:
+    side = _CELLS * 128 // width  # planes of fewer cells where they are more
+    layer = torch.nn.Conv2d(width, width, 3, padding=1, bias=False).to(dtype)
+    layer.weight.data = laid_out(layer.weight.data)
+    x = laid_out(torch.randn(1, width, side, side).to(dtype))
+    with torch.inference_mode():
+        return 2 * 9 * width**2 * side**2 / _best(lambda: layer(x), least) / 1e9
+
+
+def _memory(least: float) -> float:
+    """Copying 128 MiB, more than caches hold."""
+    source = torch.zeros(1 << 25)
+    target = torch.empty_like(source)
+    return 2 * 4 * source.numel() / _best(lambda: target.copy_(source), least) / 1e9
+
+
+def _best(call: Callable[[], object], least: float) -> float:
+    """The least time of some calls: two at least, and until so many seconds have gone by."""
+    call()
+    times: list[float] = []
+    while len(times) < 2 or sum(times) < least:
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -1,0 +1,71 @@
+"""`retint bench`: Retint and its peers on this machine, in one run and in turn."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ..network.hardware import compute_dtype, keep_memory
+from .labelling import labelling
+from .limits import Limits, threads_of
+from .options import Options
+from .report import Report, row_of, share
+from .training import training
+from .turns import Times
+
+
+def bench(options: Options, note: Callable[[str], None] = lambda line: None) -> Report:
+    """Measure. On Ctrl-C, what was measured so far comes back, with `stopped` set.
+
+    Args:
+        options: what.
+        note: called with lines of progress.
+
+    Raises:
+        RetintError: a model or an architecture that is not there.
+    """
+    keep_memory()
+    with threads_of(options.threads or torch.get_num_threads()):
+        report = Report(_machine(), Limits({}, {}))
+        try:
+            _measure(options, report, note)
+        except KeyboardInterrupt:
+            report.stopped = True
+    return report
+
+
+def _measure(options: Options, report: Report, note: Callable[[str], None]) -> None:
+    threads = torch.get_num_threads()
+    note("limits: convolutions and memory")
+    report.limits.measure(threads, options.least)
+    for tasks in (labelling, training):
+        ready = tasks(options, report, note)
+        times = Times()
+        try:
+            times.in_turn({task.name: task.call for task in ready}, options.rounds, note)
+            note("limits once more")
+            report.limits.measure(threads, options.least)
+        finally:
+            report.rows += [row_of(task, times) for task in ready if task.name in times]
+            for row in report.rows:  # the limits may have been seen to be higher
+                share(row, report.limits, threads)
+
+
+def _machine() -> dict[str, Any]:
+    device = torch.device("cpu")
+    return {
+        "processor": _processor(), "threads": torch.get_num_threads(), "instructions": torch.backends.cpu.get_cpu_capability(),
+        "number type": str(compute_dtype("auto", device)).removeprefix("torch."), "python": platform.python_version(),
+        "torch": torch.__version__,
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"

@@ -1,0 +1,32 @@
+"""Bars, for what differs by factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+
+from .plots import _SCORE, _figure, _save
+
+
+def plot_bars(path: str | PathLike[str], bars: Mapping[str, float], notes: Sequence[str], title: str) -> None:
+    """Draw horizontal bars on a logarithmic axis, each with its figure and a note.
+
+    Args:
+        path: the picture; its suffix says the format.
+        bars: a figure above 0 by name, the first on top.
+        notes: one for each bar, may be empty.
+        title: what the figures are.
+
+    Raises:
+        RetintError: the file cannot be written.
+    """
+    figure, axes = _figure(8, 1 + 0.3 * len(bars))
+    drawn = axes.barh(list(bars), list(bars.values()), color=_SCORE)
+    told = [f"{value:.3g}  {note}" for value, note in zip(bars.values(), notes, strict=True)]
+    axes.bar_label(drawn, told, padding=3, fontsize=8)
+    axes.set_xscale("log")
+    axes.margins(x=0.35)
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    axes.set_title(title, loc="left", fontsize=10)
+    _save(figure, path)
