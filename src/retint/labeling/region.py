@@ -42,7 +42,9 @@ def parts(mask: NDArray[np.bool_], gaps: Sequence[int]) -> list[Box]:
             middle = int(used[wide[0]]) + 1
             halves = np.split(inside, [middle], axis)
             firsts = [[a for a, _ in box], [a + middle * (axis == i) for i, (a, _) in enumerate(box)]]
-            return [moved(part, first) for half, first in zip(halves, firsts, strict=True) for part in parts(half, gaps)]
+            return [
+                moved(part, first) for half, first in zip(halves, firsts, strict=True) for part in parts(half, gaps)
+            ]
     return [box]
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..network import RecurrentNetwork
 from .labels import Labeling
+from .local import cut
 from .pixels import Pixels, labels_of
 from .region import merged
 from .source import Source
-from .starts import LabelMap, Start
-from .strokes import UNKNOWN, Stroke, paint
+from .starts import UNKNOWN, LabelMap, Start
+from .strokes import Stroke, paint
 from .tiles import Box, Tile, slices
 from .trace import Trace
 
@@ -202,7 +203,8 @@ class Session:
         slack = 0 if self._source.size == self._source.own else 1
         seen = [(floor(a * r) - slack, ceil(b * r) + slack) for (a, b), r in zip(pixels, ratios, strict=True)]
         return tuple(
-            (max(a // s, 0), min(-(-b // s), n)) for (a, b), s, n in zip(seen, self._strides, self._trace.cells, strict=True)
+            (max(a // s, 0), min(-(-b // s), n))
+            for (a, b), s, n in zip(seen, self._strides, self._trace.cells, strict=True)
         )
 
     def _show(self, changed: Sequence[Box], drawn: Sequence[Box] = ()) -> tuple[slice, ...]:
@@ -213,7 +215,7 @@ class Session:
         for core in merged(map(tuple, around)):
             outer = tuple((max(a - 1, 0), min(b + 1, n)) for (a, b), n in zip(core, cells, strict=True))
             for part in self._pixels.parts(Tile(core, outer), len(self._classes)):
-                estimate = self._trace.estimates[-1][(..., *slices(part.outer))].cpu()
+                estimate = cut(self._trace.estimates[-1], part.outer).cpu()
                 where = self._pixels.of(part)
                 self._labels[where] = labels_of(self._pixels.scores(part, estimate)).numpy()
                 written.append(where)
@@ -222,7 +224,9 @@ class Session:
             np.copyto(self._labels[where], hints, where=hints != UNKNOWN)
         if not written:
             return (slice(0, 0),) * len(cells)
-        return tuple(slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*written, strict=True))
+        return tuple(
+            slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*written, strict=True)
+        )
 
     def _changes(self) -> tuple[float, ...]:
         """Share of label cells whose label changed at each step; of those in the image."""

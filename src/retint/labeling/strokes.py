@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
@@ -35,7 +36,7 @@ class Stroke:
         Args:
             label: class index.
             points: (n, axes), in pixels: the centre of pixel (row, column) is at (row, column).
-            width: at least 1; all pixels with their centre within half of it are drawn.
+            width: at least 1; all pixels with their centre within half of it are drawn, and those that the points lie in.
             size: pixels of the image. What lies outside is dropped.
 
         Raises:
@@ -46,17 +47,23 @@ class Stroke:
         except (TypeError, ValueError):
             corners = np.empty(0)
         if corners.ndim != 2 or corners.shape[1] != len(size) or not len(corners) or not np.isfinite(corners).all():
-            raise RetintError(f"points: expected one or more of {len(size)} finite coordinates each; found shape {corners.shape}")
+            raise RetintError(
+                f"points: expected one or more of {len(size)} finite coordinates each; found shape {corners.shape}"
+            )
         if not 1 <= width < float("inf"):
             raise RetintError(f"width {width:g}: at least 1 pixel is needed")
         reach = width / 2
-        low, high = corners.min(0) - reach, corners.max(0) + reach
+        low, high = corners.min(0) - max(reach, 1), corners.max(0) + max(reach, 1)
         box = tuple((max(ceil(a), 0), min(floor(b) + 1, n)) for a, b, n in zip(low, high, size, strict=True))
         drawn = np.zeros([max(b - a, 0) for a, b in box], bool)
         begin = [a for a, _ in box]
-        for one, other in zip(corners[:-1], corners[1:], strict=True) if len(corners) > 1 else ((corners[0], corners[0]),):
+        for one, other in itertools.pairwise(corners if len(corners) > 1 else corners.repeat(2, 0)):
             _draw(drawn, one - begin, other - begin, reach)
-        return cls._cut(np.where(drawn, np.uint8(label), np.uint8(UNKNOWN)), begin, "points: none lies in the image, which has", size)
+        for nearest in np.rint(corners).astype(int) - begin:  # a thin dot between the centres of pixels
+            if all(0 <= n < many for n, many in zip(nearest, drawn.shape, strict=True)):
+                drawn[tuple(nearest)] = True
+        labels = np.where(drawn, np.uint8(label), np.uint8(UNKNOWN))
+        return cls._cut(labels, begin, "points: nothing is drawn inside the image's", size)
 
     @classmethod
     def pixels(cls, labels: NDArray[Any]) -> Stroke:

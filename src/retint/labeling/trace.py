@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
-from .local import step, through
+from .local import cut, step, through
 from .region import grown, merged, moved, parts
 from .source import Source
 from .starts import LabelMap, Start
@@ -53,7 +53,10 @@ class Trace:
         self._whole: Box = tuple((0, n) for n in self.cells)
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
-        self._given, self._fixed = self._plane(), torch.zeros((1, 1, *self.cells), dtype=torch.bool, device=self._device)
+        self._given, self._fixed = (
+            self._plane(),
+            torch.zeros((1, 1, *self.cells), dtype=torch.bool, device=self._device),
+        )
         self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
         self._context = self._new_context()
         self.estimates, self.labels = list[Tensor](), list[NDArray[np.uint8]]()
@@ -62,7 +65,13 @@ class Trace:
     @property
     def bytes(self) -> int:
         """What the arrays that are held take."""
-        tensors = [self._given, self._fixed, self._context, *self.estimates, *([] if self._start is None else [self._start])]
+        tensors = [
+            self._given,
+            self._fixed,
+            self._context,
+            *self.estimates,
+            *([] if self._start is None else [self._start]),
+        ]
         return sum(t.numel() * t.element_size() for t in tensors) + sum(labels.nbytes for labels in self.labels)
 
     @property
@@ -95,8 +104,8 @@ class Trace:
         hinted, context = list(hinted), self._renew(seen)
         for box in hinted:
             shares, where = self._hints.shares(box)
-            self._given[(..., *slices(box))] = shares.to(self._device)
-            self._fixed[(..., *slices(box))] = where.to(self._device)
+            cut(self._given, box).copy_(shares)
+            cut(self._fixed, box).copy_(where)
         always = [self._periods(box) for box in hinted] + context
         changed = hinted if self._start is not None else []
         for number in range(1, len(self.estimates) + 1):
@@ -111,8 +120,8 @@ class Trace:
 
         def before(part: Box) -> Tensor:
             assert plane is not None
-            cut = plane[(..., *slices(part))]
-            return laid_out((self._hinted(cut, part) if first else cut).to(self._dtype))
+            y = cut(plane, part)
+            return laid_out((self._hinted(y, part) if first else y).to(self._dtype))
 
         with torch.inference_mode():
             scores = step(self._network, self._context, None if plane is None else before, box, self.cells).float()
@@ -120,21 +129,22 @@ class Trace:
 
     def _hinted(self, estimate: Tensor, box: Box) -> Tensor:
         """The estimate of a box with the hints put back as they were given."""
-        where = self._fixed[(..., *slices(box))]
-        return torch.where(where, self._given[(..., *slices(box))], estimate) if bool(where.any()) else estimate
+        where = cut(self._fixed, box)
+        return torch.where(where, cut(self._given, box), estimate) if bool(where.any()) else estimate
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""
-        new = self._estimate(number, box)
-        old = self.estimates[number - 1][(..., *slices(box))]
+        new, begin = self._estimate(number, box), [a for a, _ in box]
+        old = cut(self.estimates[number - 1], box)
         differs = (new - old).abs_().amax(1, keepdim=True) > TOLERANCE
         found = parts(differs[0, 0].cpu().numpy(), self._gaps)
-        if found:
-            self._put(number, box, torch.where(differs, new, old))
-        return [moved(part, [a for a, _ in box]) for part in found]
+        for part in found:
+            kept = torch.where(cut(differs, part), cut(new, part), cut(old, part))
+            self._put(number, moved(part, begin), kept)
+        return [moved(part, begin) for part in found]
 
     def _put(self, number: int, box: Box, estimate: Tensor) -> None:
-        self.estimates[number - 1][(..., *slices(box))] = estimate
+        cut(self.estimates[number - 1], box).copy_(estimate)
         self.labels[number - 1][slices(box)] = estimate[0].max(0).indices.to(torch.uint8).cpu().numpy()
 
     def _renew(self, seen: Iterable[Box]) -> list[Box]:
@@ -147,8 +157,13 @@ class Trace:
         return result
 
     def _new_context(self) -> Tensor:
-        shape = [n // g.per_period * (g.period // u) for n, g, u in zip(self.cells, self._network.geometry, self._coarser, strict=True)]
-        context = torch.empty((1, self._network.context_units[-1].channels, *shape), dtype=self._dtype, device=self._device)
+        shape = [
+            n // g.per_period * (g.period // u)
+            for n, g, u in zip(self.cells, self._network.geometry, self._coarser, strict=True)
+        ]
+        context = torch.empty(
+            (1, self._network.context_units[-1].channels, *shape), dtype=self._dtype, device=self._device
+        )
         context = laid_out(context)
         self._fill(context, tuple((0, n) for n in shape))
         return context
@@ -160,7 +175,7 @@ class Trace:
         sides = [max(t * g.stride // u, 1) for t, g, u in zip(self._tile, geometry, self._coarser, strict=True)]
         for tile in Tile(box, box).split(sides, [(0, 0)] * len(sides)):
             with torch.inference_mode():
-                context[(..., *slices(tile.core))] = through(self._network.U, self._image, tile.core, pixels)
+                cut(context, tile.core).copy_(through(self._network.U, self._image, tile.core, pixels))
 
     def _image(self, box: Box) -> Tensor:
         return self._source.region(box).to(self._device, self._dtype)
@@ -168,7 +183,9 @@ class Trace:
     @property
     def _coarser(self) -> list[int]:
         """Image pixels per context cell along each axis."""
-        return [prod(unit.layer.coarser(axis) for unit in self._network.context_units) for axis in range(len(self.cells))]
+        return [
+            prod(unit.layer.coarser(axis) for unit in self._network.context_units) for axis in range(len(self.cells))
+        ]
 
     @property
     def _gaps(self) -> list[int]:
