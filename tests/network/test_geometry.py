@@ -132,3 +132,23 @@ def test_even_kernels_and_strides_by_hand():
 def test_a_step_count_below_one_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         Geometry(CATALOGUE["small-4"]).receptive_field(0)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if CATALOGUE[name].dims == 2 and not CATALOGUE[name].rescales])
+def test_what_a_change_reaches_is_what_sees_it(name):
+    """Exactly the cells whose span meets the changed ones, one by one, wherever these lie."""
+    geometry = Geometry(CATALOGUE[name], "same")
+    each = geometry.per_period
+    chains = [(geometry.reached_by_context, geometry._v), (geometry.context_reached, geometry._u)]
+    if geometry._back is not None:
+        chains.append((geometry.reached_by_estimate, geometry._back))
+    else:
+        assert geometry.reached_by_estimate(3, 9) == (3, 3)
+    for reached, span in chains:
+        for first, last in ((0, 1), (40, 41), (37, 95)):
+            seeing = [
+                cell for cell in range(-600, 1200)
+                if (low := cell // span.cells * span.stride + span.low) < last and low + span.size > first
+            ]  # fmt: skip
+            assert reached(first, last) == (seeing[0], seeing[-1] + 1)
+            assert each % span.cells == 0

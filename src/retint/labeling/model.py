@@ -24,10 +24,11 @@ from .advice import spacing_advice, texture_advice
 from .canvas import Canvas
 from .finer import Way, finer
 from .labels import Labeling
-from .pixels import Pixels
+from .pixels import Pixels, scaled_size
 from .plan import TileSide, plan
 from .refinement import Refinement
-from .source import Source
+from .session import MOST_BYTES, Session, needed
+from .source import Source, as_array
 from .starts import UNKNOWN, LabelMap, start_map
 
 MOST_STEPS = 256
@@ -164,6 +165,59 @@ class Model:
                 refinement.advance(left if refinement.whole else min(left, refinement.sweep))
             labels = Canvas(refinement, source.own, scale).final()
             yield self._labeling(labels, refinement, refinement.changes[-1] == 0, hints, scale, {})
+
+    def session(
+        self, image: Any, *, steps: int | None = None, start: Any = None, tile: TileSide | None = None,
+        precision: Precision | None = None, scale: float = 1.0, most_bytes: int = MOST_BYTES, where: str = "image",
+    ) -> Session:  # fmt: skip
+        """An image to be corrected by strokes, each of which costs only what it changes; arguments as for `label`.
+
+        Args:
+            tile: bounds what is computed at a time; the session keeps the whole image's context in any case.
+            most_bytes: what it may keep; `session_bytes` says beforehand what it will.
+
+        Raises:
+            RetintError: it would keep more, or the model has no steps that could be kept.
+        """
+        if steps is not None and steps < 1:
+            raise RetintError(f"--steps {steps}: at least 1 is needed")
+        wanted, pixels = steps or self.card.steps, as_array(image, self.dims, self.card.channels, where)
+        own, pixel = pixels.shape[:-1], pixels.dtype.itemsize * pixels.shape[-1]
+        keeps = self._session_bytes(own, pixel, wanted, start is not None, precision, scale)
+        if keeps > most_bytes:
+            raise RetintError(
+                f"{where}: a session of {' x '.join(map(str, own))} pixels and {wanted} steps would keep {keeps / 1e9:.2f} GB, "
+                f"{most_bytes / 1e9:.2f} are allowed; cut the image, take fewer steps or a smaller scale, or raise most_bytes"
+            )
+        source = Source(pixels.copy(), self.card, self.dims, where, scale)
+        refinement = self._refinement(source, start, None, tile, precision)
+        return Session(refinement.network, source, refinement.start, refinement.tile, wanted, self.classes, scale)
+
+    def session_bytes(
+        self, shape: Sequence[int], steps: int | None = None, *, started: bool = False, precision: Precision | None = None,
+        scale: float = 1.0, dtype: Any = np.uint8,
+    ) -> int:  # fmt: skip
+        """Bytes that a session keeps: the context, the estimates of every step, labels, hints and the image itself.
+
+        Args:
+            shape: of the image as an array, with or without its channels.
+            steps: that it takes; the card says how many by default.
+            started: whether there is a start.
+            precision, scale: as for `session`.
+            dtype: of the image.
+        """
+        pixel = np.dtype(dtype).itemsize * prod(shape[self.dims :])
+        return self._session_bytes(tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale)
+
+    def _session_bytes(
+        self, own: tuple[int, ...], pixel: int, steps: int, started: bool, precision: Precision | None, scale: float
+    ) -> int:
+        if self._folded.architecture.instances:
+            raise RetintError(
+                f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once, so a session has nothing to "
+                "keep; use label"
+            )
+        return needed(self._network(precision), scaled_size(own, scale), own, pixel, steps, started)
 
     def _finer(
         self, source: Source, steps: Sequence[int], way: Way, resolution: int, precision: Precision | None, scale: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -46,7 +47,7 @@ class Source:
     def __init__(self, image: Any, card: Card, dims: int, where: str = "image", scale: float = 1.0) -> None:
         if not 0.01 <= scale <= 100:
             raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
-        pixels = _as_array(image, dims, card.channels, where)
+        pixels = as_array(image, dims, card.channels, where)
         self._card, self._where, self._pixels = card, where, pixels
         self.own: tuple[int, ...] = pixels.shape[:-1]
         if min(self.own) < 1:
@@ -66,6 +67,37 @@ class Source:
         if any(map(any, missing)):
             x = torch.nn.functional.pad(x, [n for pair in reversed(missing) for n in pair])
         return laid_out(x[None])
+
+    @property
+    def bytes(self) -> int:
+        """That the image takes."""
+        return self._pixels.nbytes
+
+    def replace(self, part: Any, at: Sequence[int]) -> Box:
+        """Put other pixels in a place of the image, and in the array that it was made from.
+
+        Args:
+            part: of the image's type, with its channels: an array or a tensor, laid out as the image may be.
+            at: where its first pixel goes, along each axis.
+
+        Returns:
+            The box of the image's own pixels that they fill.
+
+        Raises:
+            RetintError: another type, other channels, or it reaches beyond the image.
+        """
+        dims, held = len(self.own), self._pixels
+        new = as_array(part, dims, held.shape[-1], "part")
+        if new.dtype != held.dtype or new.shape[-1] != held.shape[-1]:
+            raise RetintError(
+                f"part: {new.dtype} with {new.shape[-1]} channels; the image is {held.dtype} with {held.shape[-1]}"
+            )
+        if len(at) != dims or any(a < 0 or a + n > whole for a, n, whole in zip(at, new.shape, self.own, strict=False)):
+            raise RetintError(f"part: {new.shape[:-1]} pixels at {tuple(at)} do not lie in the image's {self.own}")
+        self._check_depth(new)
+        box = tuple((int(a), int(a) + n) for a, n in zip(at, new.shape, strict=False))
+        held[slices(box)] = new
+        return box
 
     def middle(self) -> NDArray[np.float32]:
         """At most 1024 x 1024 pixels in the middle, of a volume its middle slice: (rows, columns, C), on the unit scale."""
@@ -117,8 +149,12 @@ class Source:
                 )
 
 
-def _as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
-    """The image as (pixels ..., channels)."""
+def as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
+    """The image as (pixels ..., channels).
+
+    Raises:
+        RetintError: it is no image of so many dimensions.
+    """
     if isinstance(image, Tensor):
         image = image.detach().cpu()
         pixels: NDArray[Any] = image.movedim(0, -1).numpy() if image.dim() == dims + 1 else image.numpy()

@@ -44,6 +44,11 @@ class Span:
             self.cells * many,
         )
 
+    def reached(self, first: int, last: int) -> tuple[int, int]:
+        """First and last + 1 of the output cells that see any of the input cells first ... last - 1; it may lie outside the plane."""
+        begin, end = -((self.high - first) // self.stride), (last - 1 - self.low) // self.stride + 1
+        return begin * self.cells, end * self.cells
+
     def union(self, other: Span) -> Span:
         """The smallest span that holds both."""
         return Span(self.stride, min(self.low, other.low), max(self.high, other.high), self.cells)
@@ -157,6 +162,18 @@ class Geometry:
             start_before, start_after = (-(-n // each) * each for n in self.start_halo(steps))
             before, after = max(before, start_before + each), max(after, start_after + each)
         return before, after
+
+    def context_reached(self, first: int, last: int) -> tuple[int, int]:
+        """Context cells that image pixels first ... last - 1 have a part in: first and last + 1, beyond the edges too (`same`)."""
+        return self._u.reached(first, last)
+
+    def reached_by_context(self, first: int, last: int) -> tuple[int, int]:
+        """Label cells of Y(t), in whole periods, that context cells first ... last - 1 have a part in within one step."""
+        return self._v.reached(first, last)
+
+    def reached_by_estimate(self, first: int, last: int) -> tuple[int, int]:
+        """Label cells of Y(t), in whole periods, that cells first ... last - 1 of Y(t-1) have a part in; none without feedback."""
+        return (first, first) if self._back is None else self._back.reached(first, last)
 
     def context_size(self, image: int) -> int:
         """Cells of the context plane for an image of `image` pixels along this axis; 0 if the image is too small.

@@ -1,0 +1,276 @@
+"""How many strokes a correction takes, by a simulated user: python benchmarks/strokes.py --data DIR [--model street].
+
+The user draws one stroke at a time on the largest connected region of wrong pixels of one true class: a line along the region's
+middle (the longest path of its skeleton, at most 60 pixels of it), 3 pixels broad, kept within the true class, and of that class.
+
+object   the connected true region of the largest mistake, if its IoU is below 0.90: only its own mistakes are corrected (pixels
+         that it lacks, and pixels of its class around it that belong to others) until its IoU is 0.90
+image    all mistakes, until the image's mean IoU over the classes in its truth is 10 points up
+
+Each way of making use of a stroke meets the same user, who answers its own mistakes:
+
+refine       a session: the strokes are hints, and all steps are taken again
+paint        the strokes are drawn on the network's labels, nothing else changes
+paint broad  the same with a brush as broad as the mistake is at its middle, at most 25 pixels
+walker       scikit-image's random walker on the image, from all strokes and the surer half of the network's labels of each class,
+             but none within 24 pixels of a stroke of another class
+walker alone the same from the strokes alone, once they have two classes; drawn on the network's labels until then
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from skimage.graph import route_through_array
+from skimage.morphology import skeletonize
+from skimage.segmentation import random_walker
+
+import retint
+from common import RESULTS, parser, write
+from retint.data import open_dataset
+from retint.images import to_unit
+from retint.labeling.strokes import Stroke
+from retint.pictures.montage import montage
+from retint.pictures.palette import colourise
+from retint.scoring import Confusion
+
+LONGEST, WIDTH, BROADEST, NEAR = 60, 3, 25, 24
+UNKNOWN = 255
+
+
+def largest_mistake(labels: np.ndarray, truth: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, int] | None:
+    """The largest connected region of wrong pixels of one true class, as a mask, and that class."""
+    wrong = (labels != truth) & (truth != UNKNOWN)
+    if among is not None:
+        wrong &= among
+    best: tuple[int, np.ndarray, int] | None = None
+    for k in np.unique(truth[wrong]):
+        regions, count = ndimage.label(wrong & (truth == k))
+        sizes = np.bincount(regions.ravel())[1:] if count else np.zeros(1)
+        if best is None or sizes.max() > best[0]:
+            best = int(sizes.max()), regions == 1 + sizes.argmax(), int(k)
+    return None if best is None else best[1:]
+
+
+def middle_line(region: np.ndarray) -> np.ndarray:
+    """Points along the region's skeleton: its longest path, cut to the middle."""
+    box = ndimage.find_objects(region.astype(np.uint8))[0]
+    inside = np.pad(region[box], 1)
+    skeleton = skeletonize(inside)
+    parts, _ = ndimage.label(skeleton, np.ones((3, 3)))
+    ends = np.argwhere(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
+    one = ends[0]
+    cost = np.where(skeleton, 1.0, 1e4)
+    for _ in range(2):  # the farthest from anywhere is one end; the farthest from there is the other
+        steps = _apart(skeleton, one)
+        other, one = one, np.array(np.unravel_index(np.where(np.isfinite(steps), steps, -1).argmax(), steps.shape))
+    path = np.array(route_through_array(cost, other, one)[0])
+    spare = max(len(path) - LONGEST, 0)
+    path = path[spare // 2 : len(path) - (spare - spare // 2)]
+    return path - 1 + [s.start for s in box]
+
+
+def _apart(skeleton: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """Steps along the skeleton from a point of it; infinite where there is no way."""
+    steps = np.full(skeleton.shape, np.inf)
+    front = np.zeros(skeleton.shape, bool)
+    front[tuple(begin)] = True
+    number = 0
+    while front.any():
+        steps[front] = number
+        front = ndimage.binary_dilation(front, np.ones((3, 3))) & skeleton & np.isinf(steps)
+        number += 1
+    return steps
+
+
+def drawn(truth: np.ndarray, region: np.ndarray, k: int, broad: bool) -> np.ndarray:
+    """The user's next stroke, as a label map."""
+    path = middle_line(region)
+    width = float(WIDTH)
+    if broad:
+        thickness = 2 * ndimage.distance_transform_edt(region)[tuple(path.T)]
+        width = float(np.clip(np.median(thickness), WIDTH, BROADEST))
+    line = Stroke.line(k, path, width, truth.shape)
+    hints = np.full(truth.shape, UNKNOWN, np.uint8)
+    hints[tuple(slice(a, b) for a, b in line.box)] = line.labels
+    hints[truth != k] = UNKNOWN
+    return hints
+
+
+def object_iou(labels: np.ndarray, truth: np.ndarray, thing: np.ndarray, k: int) -> float:
+    """Of a connected true region: what is labelled so inside it, and what is wrongly labelled so in one piece with it."""
+    return float((thing & (labels == k)).sum() / (thing | _around(labels, truth, thing, k)).sum())
+
+
+def _around(labels: np.ndarray, truth: np.ndarray, thing: np.ndarray, k: int) -> np.ndarray:
+    """Pixels that belong to others, but are labelled as the object's class in one piece with it."""
+    pieces, _ = ndimage.label((labels == k) & (thing | ((truth != k) & (truth != UNKNOWN))))
+    touching = np.unique(pieces[thing & (pieces > 0)])
+    return np.isin(pieces, touching[touching > 0]) & ~thing
+
+
+def image_iou(labels: np.ndarray, truth: np.ndarray, classes: int) -> float:
+    """Mean over the classes in the truth."""
+    return float(np.mean(Confusion(classes).add(truth, labels).iou()[np.unique(truth[truth != UNKNOWN])]))
+
+
+def refine(model: retint.Model, image: np.ndarray, first: retint.Labeling) -> Callable[[np.ndarray], np.ndarray]:
+    session = model.session(image)
+
+    def draw(hints: np.ndarray) -> np.ndarray:
+        session.add(hints)
+        return session.labels
+
+    return draw
+
+
+def paint(model: retint.Model, image: np.ndarray, first: retint.Labeling) -> Callable[[np.ndarray], np.ndarray]:
+    labels = first.labels.copy()
+
+    def draw(hints: np.ndarray) -> np.ndarray:
+        np.copyto(labels, hints, where=hints != UNKNOWN)
+        return labels
+
+    return draw
+
+
+def walker(alone: bool) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
+    def begin(model: retint.Model, image: np.ndarray, first: retint.Labeling) -> Callable[[np.ndarray], np.ndarray]:
+        strokes = np.full(first.labels.shape, UNKNOWN, np.uint8)
+        sure, confident = first.probabilities.max(0), first.labels.copy()
+        for k in np.unique(first.labels):
+            confident[(first.labels == k) & (sure < np.median(sure[first.labels == k]))] = UNKNOWN
+        unit = to_unit(image, "image")
+
+        def draw(hints: np.ndarray) -> np.ndarray:
+            np.copyto(strokes, hints, where=hints != UNKNOWN)
+            known = strokes.copy()
+            if not alone:
+                away, nearest = ndimage.distance_transform_edt(strokes == UNKNOWN, return_indices=True)
+                fits = (away > NEAR) | (strokes[tuple(nearest)] == confident)
+                np.copyto(known, confident, where=(strokes == UNKNOWN) & fits)
+            there = np.unique(known[known != UNKNOWN])
+            if len(there) < 2 or (alone and len(np.unique(strokes)) < 3):
+                return np.where(strokes != UNKNOWN, strokes, first.labels)
+            seeds = np.zeros(known.shape, int)
+            for number, k in enumerate(there, start=1):
+                seeds[known == k] = number
+            found = random_walker(unit, seeds, beta=130, mode="cg_j", tol=1e-3, channel_axis=-1)
+            return np.where(strokes != UNKNOWN, strokes, there[np.maximum(found, 1) - 1]).astype(np.uint8)
+
+        return draw
+
+    return begin
+
+
+METHODS: dict[str, Callable[..., Callable[[np.ndarray], np.ndarray]]] = {
+    "refine": refine, "paint": paint, "paint broad": paint, "walker": walker(False), "walker alone": walker(True),
+}  # fmt: skip
+
+
+def play(method: str, model: retint.Model, image: np.ndarray, truth: np.ndarray, first: retint.Labeling, goal: str, cap: int) -> dict[str, Any] | None:  # fmt: skip
+    """One user, one image, one goal: the score after each stroke; None if there is nothing to do."""
+    found = largest_mistake(first.labels, truth, None)
+    if found is None:
+        return None
+    region, k = found
+    pieces, _ = ndimage.label(truth == k)
+    thing = pieces == pieces[region][0]
+
+    def score(labels: np.ndarray) -> float:
+        return object_iou(labels, truth, thing, k) if goal == "object" else image_iou(labels, truth, len(model.classes))
+
+    labels = first.labels
+    scores = [score(labels)]
+    target = 0.90 if goal == "object" else scores[0] + 0.10
+    if (goal == "object" and scores[0] >= target) or target > 1:
+        return None
+    draw = METHODS[method](model, image, first)
+    while scores[-1] < target and len(scores) <= cap:
+        among = thing | _around(labels, truth, thing, k) if goal == "object" else None
+        found = largest_mistake(labels, truth, among)
+        if found is None:
+            break
+        labels = draw(drawn(truth, *found, broad=method == "paint broad")).copy()
+        scores.append(score(labels))
+    return {
+        "strokes": len(scores) - 1 if scores[-1] >= target else None,
+        "scores": [round(s, 4) for s in scores],
+        "labels": labels,
+    }
+
+
+def table(rows: list[int | None], cap: int) -> dict[str, Any]:
+    """Over images; those that did not reach the goal count as the cap."""
+    counted = [cap if n is None else n for n in rows]
+    return {
+        "images": len(rows), "reached": sum(n is not None for n in rows), "median": float(np.median(counted)),
+        "mean, cap where not reached": round(float(np.mean(counted)), 2),
+    }  # fmt: skip
+
+
+def picture(path: Any, model: retint.Model, truth: np.ndarray, first: np.ndarray, ends: dict[str, np.ndarray]) -> None:
+    """Label maps side by side: the truth, the network's, and those after the strokes."""
+    colours = model.card.colours
+    planes = [np.where(truth == UNKNOWN, 0, truth), first, *ends.values()]
+    shown = [colourise(plane, colours) for plane in planes]
+    shown[0][truth == UNKNOWN] = 0
+    Image.fromarray(montage(shown)).save(path)
+
+
+def main() -> None:
+    options = parser(__doc__.splitlines()[0])
+    options.formatter_class = argparse.RawDescriptionHelpFormatter
+    options.add_argument("--model", default="street")
+    options.add_argument("--set", default="camvid", help="data set below the folder")
+    options.add_argument("--every", type=int, default=5, help="take each so-manieth image of its val part")
+    options.add_argument("--limit", type=int, help="take so many of these at most; writes nothing")
+    options.add_argument("--cap", type=int, default=50, help="most strokes")
+    options.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    options.add_argument("--goals", nargs="+", default=["object", "image"], choices=["object", "image"])
+    given = options.parse_args()
+    model = retint.load(given.model)
+    pairs = list(open_dataset(given.data / given.set).splits["val"].pairs)[:: given.every][: given.limit]
+    result: dict[str, Any] = {
+        "model": given.model, "model file": model.name, "set": given.set, "images": [pair.stem for pair in pairs], "cap": given.cap,
+        "steps": model.card.steps, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST},
+    }  # fmt: skip
+    drawing: tuple[Any, ...] | None = None
+    for goal in given.goals:
+        rows: dict[str, list[int | None]] = {method: [] for method in given.methods}
+        curves: dict[str, list[list[float]]] = {method: [] for method in given.methods}
+        for pair in pairs:
+            image, truth = pair.read()
+            first, ends = model.label(image), {}
+            for method in given.methods:
+                if (played := play(method, model, image, truth, first, goal, given.cap)) is None:
+                    break
+                rows[method].append(played["strokes"])
+                curves[method].append(played["scores"])
+                ends[method] = played["labels"]
+            if ends:
+                print(goal, pair.stem, {m: (r[-1], c[-1][0], c[-1][-1]) for (m, r), c in zip(rows.items(), curves.values(), strict=True)}, flush=True)  # fmt: skip
+                if drawing is None and goal == given.goals[-1]:
+                    drawing = truth, first.labels, ends
+        result[goal] = {method: {**table(r, given.cap), "strokes": r} for method, r in rows.items() if r}
+        for before, after in (("paint", "refine"), ("paint broad", "refine"), ("walker", "refine")):
+            if before in result[goal] and after in result[goal]:
+                ratios = [
+                    round(result[goal][before][key] / max(result[goal][after][key], 1), 2)
+                    for key in ("median", "mean, cap where not reached")
+                ]
+                result[goal][f"{before} / {after}: median, mean"] = ratios
+        print(goal, {key: value for key, value in result[goal].items()}, flush=True)
+    if given.limit is None:
+        write(f"strokes-{model.name}", result)
+        if drawing is not None:
+            picture(RESULTS / f"strokes-{model.name}.png", model, *drawing)
+
+
+if __name__ == "__main__":
+    main()

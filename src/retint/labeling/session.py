@@ -1,0 +1,270 @@
+"""A session: one image under correction. Strokes come and go, and only what they can change is computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RetintError
+from ..network import RecurrentNetwork
+from .labels import Labeling
+from .local import cut
+from .pixels import Pixels, labels_of
+from .region import merged
+from .source import Source
+from .starts import UNKNOWN, LabelMap, Start
+from .strokes import Stroke, paint
+from .tiles import Box, Tile, slices
+from .trace import Trace
+
+MOST_BYTES = 4 << 30
+"""What a session may keep, unless asked for more."""
+
+
+class Session:
+    """An image, its labels, and the strokes that correct them; made by `Model.session`.
+
+    After any sequence of strokes, removals, undos and redos its labels are those that `Model.label` gives with the same
+    steps, start and the strokes that stand as hints, to rounding (probabilities to 1e-4). U * X and the estimates of every
+    step are kept, so a change costs only the cells whose estimate it alters, at each step (see `trace`).
+
+    Every method that changes something returns the smallest box of pixels that holds all labels it may have altered, as
+    slices of `labels`; empty slices if there are none.
+
+    Args:
+        network: folded, in evaluation mode, on its device, in its number type.
+        source: the image, for the session alone: `change` writes to it.
+        start: Y(0), if any.
+        tile: label cells of the largest box that is computed at a time.
+        steps: how many each estimate takes.
+        classes: names.
+        scale: at which the image is labelled.
+    """
+
+    def __init__(
+        self, network: RecurrentNetwork, source: Source, start: Start | None, tile: Sequence[int], steps: int,
+        classes: tuple[str, ...], scale: float = 1.0,
+    ) -> None:  # fmt: skip
+        self._source, self._classes, self._scale, self._strides = source, classes, scale, network.strides
+        self._steps = steps
+        self._hints = np.full(source.own, UNKNOWN, np.uint8)
+        drawn_on = LabelMap(self._hints, len(classes), source.size, self._strides, "hints")
+        self._trace = Trace(network, source, start, drawn_on, tile, steps)
+        self._pixels = Pixels(source.own, self._trace.cells, self._strides, scale)
+        self._labels = np.empty(source.own, np.uint8)
+        self._past: list[tuple[Stroke, ...]] = [()]
+        self._now = 0
+        self._show([tuple((0, n) for n in self._trace.cells)])
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """Class index of each pixel, (rows, columns) or (slices, rows, columns): a view that follows every change."""
+        return _read_only(self._labels)
+
+    @property
+    def hints(self) -> NDArray[np.uint8]:
+        """The strokes as a label map of the image's size, 255 elsewhere: a view that follows every change."""
+        return _read_only(self._hints)
+
+    @property
+    def strokes(self) -> tuple[Stroke, ...]:
+        """Those that stand, in the order in which they were drawn: later ones lie over earlier ones."""
+        return self._past[self._now]
+
+    @property
+    def steps(self) -> int:
+        """That each estimate takes."""
+        return self._steps
+
+    @property
+    def bytes(self) -> int:
+        """What the arrays that it keeps take: see `needed`."""
+        return self._trace.bytes + self._labels.nbytes + self._hints.nbytes + self._source.bytes
+
+    @property
+    def labeling(self) -> Labeling:
+        """The labels now, as `Model.label` returns them: a copy, which later changes leave as it is."""
+        changes = self._changes()
+        return Labeling(
+            labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self._classes,
+            strides=self._strides, estimate=self._trace.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
+            _hints=self._hints.copy(),
+        )  # fmt: skip
+
+    def stroke(self, label: int | str, points: Any, width: float = 3) -> tuple[slice, ...]:
+        """Draw a line.
+
+        Args:
+            label: the class, as an index or by name.
+            points: (n, 2) rows and columns, or (n, 3), in pixels; the line goes through all of them. One point is a dot.
+            width: of the line, in pixels.
+
+        Raises:
+            RetintError: no such class, or nothing is drawn inside the image.
+        """
+        return self._become((*self.strokes, Stroke.line(self._index(label), points, width, self._source.own)))
+
+    def add(self, hints: Any) -> tuple[slice, ...]:
+        """Add the known pixels of a label map, integers of the image's size with 255 elsewhere, as one stroke.
+
+        Raises:
+            RetintError: another size, another type, unknown classes, or no pixel is labelled.
+        """
+        array = np.asarray(hints)
+        if array.shape != self._source.own:
+            raise RetintError(f"hints: shape {array.shape}, the image has {self._source.own}; they must agree")
+        LabelMap(array, len(self._classes), self._source.size, self._strides, "hints")
+        return self._become((*self.strokes, Stroke.pixels(array)))
+
+    def remove(self, number: int) -> tuple[slice, ...]:
+        """Take back any stroke, by its place in `strokes`. The labels are then as if it had never been drawn.
+
+        Raises:
+            RetintError: there is no such stroke.
+        """
+        count = len(self.strokes)
+        if not -count <= number < count:
+            raise RetintError(f"stroke {number}: there are {count}, counted from 0")
+        return self._become(tuple(s for n, s in enumerate(self.strokes) if n != number % count))
+
+    def clear(self) -> tuple[slice, ...]:
+        """Take back all strokes; one `undo` brings them again."""
+        return self._become(())
+
+    def undo(self) -> tuple[slice, ...]:
+        """Take back the last stroke, addition, removal or clearing; does nothing if there is none."""
+        return self._go(max(self._now - 1, 0))
+
+    def redo(self) -> tuple[slice, ...]:
+        """Do again what was undone last; does nothing if nothing was, or if something else was done since."""
+        return self._go(min(self._now + 1, len(self._past) - 1))
+
+    def change(self, part: Any, at: Sequence[int]) -> tuple[slice, ...]:
+        """Replace a part of the image. It is no stroke: to go back, put the old pixels in again.
+
+        Args:
+            part: pixels of the image's type, with its channels, (rows, columns[, channels]), with slices first for a volume.
+            at: where its first pixel goes: row and column, with the slice first for a volume.
+
+        Raises:
+            RetintError: another type or other channels than the image's, or it reaches beyond the image.
+        """
+        box = self._source.replace(part, at)
+        ratios = [new / old for new, old in zip(self._source.size, self._source.own, strict=True)]
+        seen = box if self._source.size == self._source.own else tuple(
+            # a pixel of the resampled image reads at most so many of its own neighbours, or of the image's
+            (max(floor((a - 1) * r) - 2, 0), min(ceil((b + 1) * r) + 2, n))
+            for (a, b), r, n in zip(box, ratios, self._source.size, strict=True)
+        )  # fmt: skip
+        return self._show(self._trace.update(seen=[seen]))
+
+    def advance(self, steps: int = 1) -> tuple[slice, ...]:
+        """Take further steps; later changes are carried through them too.
+
+        Raises:
+            RetintError: fewer than one.
+        """
+        if steps < 1:
+            raise RetintError(f"steps {steps}: at least 1 is needed")
+        self._trace.extend(steps)
+        self._steps += steps
+        return self._show([tuple((0, n) for n in self._trace.cells)])
+
+    def _index(self, label: int | str) -> int:
+        if isinstance(label, str) and label in self._classes:
+            return self._classes.index(label)
+        if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(self._classes):
+            return int(label)
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(self._classes))
+        raise RetintError(f"class {label}: the model has {names}")
+
+    def _become(self, strokes: tuple[Stroke, ...]) -> tuple[slice, ...]:
+        """A new state after the present one; what was undone is forgotten."""
+        self._past[self._now + 1 :] = [strokes]
+        return self._go(self._now + 1)
+
+    def _go(self, to: int) -> tuple[slice, ...]:
+        """To another state: draw again where its strokes differ, and carry that through the steps."""
+        before, strokes = self.strokes, self._past[to]
+        self._now = to
+        other = {*before} ^ {*strokes}
+        painted = [paint(self._hints, box, strokes) for box in merged(stroke.box for stroke in other)]
+        pixels = merged(box for box in painted if box is not None)
+        hinted = merged(map(self._cells_under, pixels))
+        return self._show([*self._trace.update(hinted), *hinted], pixels)
+
+    def _cells_under(self, pixels: Box) -> Box:
+        """The label cells that have any of the pixels."""
+        ratios = [new / old for new, old in zip(self._source.size, self._source.own, strict=True)]
+        slack = 0 if self._source.size == self._source.own else 1
+        seen = [(floor(a * r) - slack, ceil(b * r) + slack) for (a, b), r in zip(pixels, ratios, strict=True)]
+        return tuple(
+            (max(a // s, 0), min(-(-b // s), n))
+            for (a, b), s, n in zip(seen, self._strides, self._trace.cells, strict=True)
+        )
+
+    def _show(self, changed: Sequence[Box], drawn: Sequence[Box] = ()) -> tuple[slice, ...]:
+        """Bring the last estimate to the pixels over and around boxes of label cells; the box of all pixels written."""
+        cells = self._trace.cells
+        around = ([(max(a - 1, 0), min(b + 1, n)) for (a, b), n in zip(box, cells, strict=True)] for box in changed)
+        written: list[tuple[slice, ...]] = [slices(box) for box in drawn]
+        for core in merged(map(tuple, around)):
+            outer = tuple((max(a - 1, 0), min(b + 1, n)) for (a, b), n in zip(core, cells, strict=True))
+            for part in self._pixels.parts(Tile(core, outer), len(self._classes)):
+                estimate = cut(self._trace.estimates[-1], part.outer).cpu()
+                where = self._pixels.of(part)
+                self._labels[where] = labels_of(self._pixels.scores(part, estimate)).numpy()
+                written.append(where)
+        for where in written:
+            hints = self._hints[where]
+            np.copyto(self._labels[where], hints, where=hints != UNKNOWN)
+        if not written:
+            return (slice(0, 0),) * len(cells)
+        return tuple(
+            slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*written, strict=True)
+        )
+
+    def _changes(self) -> tuple[float, ...]:
+        """Share of label cells whose label changed at each step; of those in the image."""
+        inside = tuple(slice(-(-n // s)) for n, s in zip(self._source.size, self._strides, strict=True))
+        before, planes = self._trace.start_labels, self._trace.labels
+        counts = []
+        for plane in planes:
+            counts.append(1.0 if before is None else float((before[inside] != plane[inside]).mean()))
+            before = plane
+        return (*counts, *[0.0] * (self._steps - len(planes)))
+
+
+def needed(
+    network: RecurrentNetwork, size: Sequence[int], own: Sequence[int], pixel: int, steps: int, started: bool
+) -> int:
+    """Bytes that a session keeps: the context, the estimates and labels of every step, hints, and the image.
+
+    Args:
+        network: in its number type.
+        size: pixels of the image along each axis, as the network sees it.
+        own: the image's own pixels.
+        pixel: bytes of one of them, with all its channels.
+        steps: how many.
+        started: whether there is a start.
+    """
+    geometry, units = network.geometry, network.context_units
+    periods = [-(-n // g.period) for n, g in zip(size, geometry, strict=True)]
+    cells = prod(n * g.per_period for n, g in zip(periods, geometry, strict=True))
+    context = prod(
+        n * g.period // prod(unit.layer.coarser(axis) for unit in units)
+        for axis, (n, g) in enumerate(zip(periods, geometry, strict=True))
+    )
+    planes = (steps if len(network.W) else 1) + 1 + started
+    kept = cells * (4 * network.classes * planes + (planes - 1 - started) + 1)
+    return context * units[-1].channels * next(network.parameters()).element_size() + kept + prod(own) * (2 + pixel)
+
+
+def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

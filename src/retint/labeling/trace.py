@@ -1,0 +1,207 @@
+"""The estimates of every step, kept, so that a change is carried through the steps only as far as it reaches.
+
+What can change at step t lies within one step's reach of what did change at step t-1. There Y(t) is computed again and
+compared with the one that is kept; where no probability moved by more than a tolerance, the kept one stays, and so does all
+that was computed from it. Hence at any time, whatever happened before, each kept Y(t) is within the tolerance of what one
+step makes of the kept Y(t-1), and errors do not add up from change to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..network import RecurrentNetwork
+from ..network.hardware import laid_out
+from .local import cut, step, through
+from .region import grown, merged, moved, parts
+from .source import Source
+from .starts import LabelMap, Start
+from .tiles import Box, Tile, slices
+
+TOLERANCE = 2e-5
+"""Largest change of a probability that counts as none."""
+
+
+class Trace:
+    """U * X and Y(1) ... Y(steps) of one image.
+
+    Args:
+        network: folded, in evaluation mode, on its device, in its number type.
+        source: the image.
+        start: Y(0), if any.
+        hints: a label map that the owner draws on (see `update`).
+        tile: label cells of the largest box that is computed at a time.
+        steps: how many.
+
+    Attributes:
+        cells: of the label grid, in whole periods.
+        labels: of the label cells at each step, (cells ...) uint8.
+        estimates: Y at each step, (1, K, cells ...) float32; those after the first only if the network has feedback.
+    """
+
+    def __init__(
+        self, network: RecurrentNetwork, source: Source, start: Start | None, hints: LabelMap, tile: Sequence[int], steps: int
+    ) -> None:  # fmt: skip
+        self._network, self._source, self._hints, self._tile = network, source, hints, tuple(tile)
+        self.cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
+        self._whole: Box = tuple((0, n) for n in self.cells)
+        parameter = next(network.parameters())
+        self._device, self._dtype = parameter.device, parameter.dtype
+        self._given, self._fixed = (
+            self._plane(),
+            torch.zeros((1, 1, *self.cells), dtype=torch.bool, device=self._device),
+        )
+        self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
+        self._context = self._new_context()
+        self.estimates, self.labels = list[Tensor](), list[NDArray[np.uint8]]()
+        self.extend(steps)
+
+    @property
+    def bytes(self) -> int:
+        """What the arrays that are held take."""
+        tensors = [
+            self._given,
+            self._fixed,
+            self._context,
+            *self.estimates,
+            *([] if self._start is None else [self._start]),
+        ]
+        return sum(t.numel() * t.element_size() for t in tensors) + sum(labels.nbytes for labels in self.labels)
+
+    @property
+    def start_labels(self) -> NDArray[np.uint8] | None:
+        """Labels of the label cells before the first step, if there is a start."""
+        if self._start is None:
+            return None
+        return self._hinted(self._start, self._whole)[0].max(0).indices.to(torch.uint8).cpu().numpy()
+
+    def extend(self, steps: int) -> None:
+        """Take further steps, everywhere."""
+        for _ in range(steps):
+            if self.estimates and not len(self._network.W):  # nothing changes again
+                return
+            self.estimates.append(self._plane())
+            self.labels.append(np.empty(self.cells, np.uint8))
+            for tile in self._tiles(self._whole):
+                self._put(len(self.estimates), tile, self._estimate(len(self.estimates), tile))
+
+    def update(self, hinted: Iterable[Box] = (), seen: Iterable[Box] = ()) -> list[Box]:
+        """Carry changes through all steps.
+
+        Args:
+            hinted: boxes of label cells in which hints were drawn or taken away.
+            seen: boxes of pixels (as the network sees the image) that are new.
+
+        Returns:
+            The boxes of label cells in which the last estimate changed.
+        """
+        hinted, context = list(hinted), self._renew(seen)
+        for box in hinted:
+            shares, where = self._hints.shares(box)
+            cut(self._given, box).copy_(shares)
+            cut(self._fixed, box).copy_(where)
+        always = [self._periods(box) for box in hinted] + context
+        changed = hinted if self._start is not None else []
+        for number in range(1, len(self.estimates) + 1):
+            boxes = merged([*always, *map(self._reached, changed)])
+            changed = [part for box in boxes for tile in self._tiles(box) for part in self._compare(number, tile)]
+        return changed
+
+    def _estimate(self, number: int, box: Box) -> Tensor:
+        """Y(number) in a box of whole periods, from the one before."""
+        first = number == 1
+        plane = self._start if first else self.estimates[number - 2]
+
+        def before(part: Box) -> Tensor:
+            assert plane is not None
+            y = cut(plane, part)
+            return laid_out((self._hinted(y, part) if first else y).to(self._dtype))
+
+        with torch.inference_mode():
+            scores = step(self._network, self._context, None if plane is None else before, box, self.cells).float()
+            return self._hinted(torch.softmax(scores, 1), box)
+
+    def _hinted(self, estimate: Tensor, box: Box) -> Tensor:
+        """The estimate of a box with the hints put back as they were given."""
+        where = cut(self._fixed, box)
+        return torch.where(where, cut(self._given, box), estimate) if bool(where.any()) else estimate
+
+    def _compare(self, number: int, box: Box) -> list[Box]:
+        """Compute a box again; the boxes in which that made a difference."""
+        new, begin = self._estimate(number, box), [a for a, _ in box]
+        old = cut(self.estimates[number - 1], box)
+        differs = (new - old).abs_().amax(1, keepdim=True) > TOLERANCE
+        found = parts(differs[0, 0].cpu().numpy(), self._gaps)
+        for part in found:
+            kept = torch.where(cut(differs, part), cut(new, part), cut(old, part))
+            self._put(number, moved(part, begin), kept)
+        return [moved(part, begin) for part in found]
+
+    def _put(self, number: int, box: Box, estimate: Tensor) -> None:
+        cut(self.estimates[number - 1], box).copy_(estimate)
+        self.labels[number - 1][slices(box)] = estimate[0].max(0).indices.to(torch.uint8).cpu().numpy()
+
+    def _renew(self, seen: Iterable[Box]) -> list[Box]:
+        """Compute the context of new pixels; the boxes of label cells that read it."""
+        geometry, result = self._network.geometry, []
+        for pixels in seen:
+            box = grown(pixels, lambda axis, a, b: geometry[axis].context_reached(a, b), self._context.shape[2:])
+            self._fill(self._context, box)
+            result.append(grown(box, lambda axis, a, b: geometry[axis].reached_by_context(a, b), self.cells))
+        return result
+
+    def _new_context(self) -> Tensor:
+        shape = [
+            n // g.per_period * (g.period // u)
+            for n, g, u in zip(self.cells, self._network.geometry, self._coarser, strict=True)
+        ]
+        context = torch.empty(
+            (1, self._network.context_units[-1].channels, *shape), dtype=self._dtype, device=self._device
+        )
+        context = laid_out(context)
+        self._fill(context, tuple((0, n) for n in shape))
+        return context
+
+    def _fill(self, context: Tensor, box: Box) -> None:
+        """Compute a box of the context, a tile at a time."""
+        pixels = [n * u for n, u in zip(context.shape[2:], self._coarser, strict=True)]
+        geometry = self._network.geometry
+        sides = [max(t * g.stride // u, 1) for t, g, u in zip(self._tile, geometry, self._coarser, strict=True)]
+        for tile in Tile(box, box).split(sides, [(0, 0)] * len(sides)):
+            with torch.inference_mode():
+                cut(context, tile.core).copy_(through(self._network.U, self._image, tile.core, pixels))
+
+    def _image(self, box: Box) -> Tensor:
+        return self._source.region(box).to(self._device, self._dtype)
+
+    @property
+    def _coarser(self) -> list[int]:
+        """Image pixels per context cell along each axis."""
+        return [
+            prod(unit.layer.coarser(axis) for unit in self._network.context_units) for axis in range(len(self.cells))
+        ]
+
+    @property
+    def _gaps(self) -> list[int]:
+        """Unchanged cells between two changes which have no cell of the next step in common."""
+        reach = [g.start_halo(1) for g in self._network.geometry]
+        return [sum(pair) + 2 * g.per_period for pair, g in zip(reach, self._network.geometry, strict=True)]
+
+    def _reached(self, box: Box) -> Box:
+        return grown(box, lambda axis, a, b: self._network.geometry[axis].reached_by_estimate(a, b), self.cells)
+
+    def _periods(self, box: Box) -> Box:
+        each = [g.per_period for g in self._network.geometry]
+        return tuple((a // n * n, -(-b // n) * n) for (a, b), n in zip(box, each, strict=True))
+
+    def _tiles(self, box: Box) -> Iterable[Box]:
+        return (tile.core for tile in Tile(box, box).split(self._tile, [(0, 0)] * len(box)))
+
+    def _plane(self) -> Tensor:
+        return laid_out(torch.zeros((1, self._network.classes, *self.cells), device=self._device))

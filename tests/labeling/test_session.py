@@ -1,0 +1,256 @@
+"""Sessions: after any sequence of strokes and removals, what labelling with those hints gives."""
+
+from dataclasses import replace
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from made import fresh, make_model
+from retint.errors import RetintError
+from retint.labeling import Model
+from retint.network import architecture
+
+ARCHS = ["small-4", "small-8-4", "small-1", "fig-9-17", "jain-2007-2d"]
+MODELS = {name: make_model(name, seed=5) for name in (*ARCHS, "rcnn2")}
+MODELS["slices-2"] = make_model("slices-2", channels=1, seed=5)
+
+
+def without_feedback(model):
+    card = replace(model.card, architecture=replace(architecture("small-4"), feedback=()).to_dict())
+    return Model(fresh(card), card, device="cpu")
+
+
+MODELS["plain"] = without_feedback(MODELS["small-4"])
+ARCHS.append("plain")
+
+
+def picture(size, seed=0, channels=3):
+    return np.random.default_rng(seed).integers(0, 256, (*size, channels), dtype=np.uint8)
+
+
+def assert_as_anew(session, model, image, steps, start=None, **more):
+    """The session's labels, probabilities and figures are those of labelling with its hints."""
+    anew = model.label(image, steps, start=start, hints=session.hints, precision="float32", **more)
+    now = session.labeling
+    assert np.abs(now.probabilities - anew.probabilities).max() < 1e-4
+    two = np.sort(anew.probabilities, 0)[-2:]
+    assert np.array_equal(now.labels[two[1] - two[0] > 1e-3], anew.labels[two[1] - two[0] > 1e-3])
+    assert np.array_equal(now.labels, session.labels)
+    assert now.changes == pytest.approx(anew.changes, abs=2e-3)
+    assert (now.steps, now.classes, now.strides) == (anew.steps, anew.classes, anew.strides)
+    assert np.array_equal(session.labels[session.hints != 255], session.hints[session.hints != 255])
+
+
+def edit(session, chance, size):
+    """One of all that a user can do."""
+    kind = chance.choice(
+        ["stroke", "stroke", "stroke", "add", "remove", "undo", "redo", "clear"], p=[0.2] * 3 + [0.08] * 5
+    )
+    if kind == "stroke":
+        points = chance.uniform(0, np.array(size) - 1, (chance.integers(1, 4), len(size)))
+        if chance.random() < 0.3:
+            points[0] = [0, *np.array(size[1:]) - 1]
+        return session.stroke(int(chance.integers(3)), points, width=float(chance.uniform(1, 9)))
+    if kind == "add":
+        hints = np.full(size, 255, np.uint8)
+        hints[tuple(slice(n // 3, n // 3 + 4) for n in size)] = chance.integers(3)
+        hints[tuple(slice(0, 2) for _ in size)] = chance.integers(3)
+        return session.add(hints)
+    if kind == "remove":
+        return session.remove(int(chance.integers(len(session.strokes)))) if session.strokes else session.undo()
+    return getattr(session, kind)()
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@hypothesis.settings(max_examples=3)
+@given(
+    size=st.tuples(st.integers(5, 75), st.integers(5, 75)), steps=st.integers(1, 5), seed=st.integers(0, 99),
+    start=st.sampled_from([None, "labels", "probabilities"]), tile=st.sampled_from([None, 40]),
+)  # fmt: skip
+def test_equals_labelling_anew_after_any_edits(arch, size, steps, seed, start, tile):
+    model, chance, image = MODELS[arch], np.random.default_rng(seed), picture(size)
+    if start is not None:
+        start = (
+            chance.integers(0, 3, size, dtype=np.uint8) if start == "labels" else chance.random((3, *size), np.float32)
+        )
+    session = model.session(image, steps=steps, start=start, tile=tile, precision="float32")
+    assert_as_anew(session, model, image, steps, start)
+    for _ in range(6):
+        before = session.labels.copy()
+        where = edit(session, chance, size)
+        before[where] = session.labels[where]
+        assert np.array_equal(before, session.labels)  # nothing changed elsewhere
+    assert_as_anew(session, model, image, steps, start)
+
+
+def test_equals_labelling_anew_in_volumes():
+    model, chance, size = MODELS["slices-2"], np.random.default_rng(2), (7, 21, 30)
+    image = picture(size, channels=1)
+    session = model.session(image, steps=3, precision="float32")
+    for _ in range(5):
+        edit(session, chance, size)
+    assert_as_anew(session, model, image, 3)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.7])
+def test_equals_labelling_anew_at_another_scale(scale):
+    model, chance, image = MODELS["small-4"], np.random.default_rng(1), picture((61, 47))
+    session = model.session(image, steps=3, scale=scale, precision="float32")
+    for _ in range(6):
+        edit(session, chance, (61, 47))
+    image = image.copy()
+    image[20:33, 11:18] = 200
+    session.change(image[20:33, 11:18], (20, 11))
+    assert_as_anew(session, model, image, 3, scale=scale)
+
+
+@pytest.mark.parametrize("arch", ["small-4", "small-8-4", "plain"])
+def test_a_local_change_of_the_image_and_more_steps(arch):
+    model, image = MODELS[arch], picture((70, 83))
+    original = image.copy()
+    session = model.session(image, steps=2, precision="float32")
+    session.stroke(1, [(5, 5), (30, 40)])
+    changed = image.copy()
+    changed[10:31, 60:83] = picture((21, 23), seed=8)
+    where = session.change(changed[10:31, 60:83], (10, 60))
+    assert where[0].start <= 10
+    assert where[1].stop == 83
+    assert_as_anew(session, model, changed, 2)
+    assert np.array_equal(image, original)
+    session.advance(3)
+    session.stroke(2, [(60, 10)], width=8)
+    assert_as_anew(session, model, changed, 5)
+    session.change(torch.from_numpy(original[10:31, 60:83]).movedim(-1, 0), (10, 60))
+    assert_as_anew(session, model, original, 5)
+
+
+def test_many_edits_do_not_add_up_errors():
+    model, chance, image = MODELS["small-4"], np.random.default_rng(0), picture((70, 60))
+    session = model.session(image, steps=4, precision="float32")
+    first = session.labeling
+    for _ in range(30):
+        edit(session, chance, (70, 60))
+    session.clear()
+    assert np.abs(session.labeling.estimate - first.estimate).max() < 1e-4
+    assert np.array_equal(session.labels, first.labels)
+
+
+def test_undo_and_redo():
+    model, image = MODELS["small-4"], picture((40, 40))
+    session = model.session(image, steps=2)
+    empty = (slice(0, 0), slice(0, 0))
+    assert session.undo() == empty == session.redo()
+    states = [session.labeling]
+    session.stroke("class1", [(3, 3), (20, 20)])
+    states.append(session.labeling)
+    session.stroke(2, [(3, 20), (20, 3)], width=5)
+    states.append(session.labeling)
+    session.remove(0)
+    assert [stroke.labels.min() for stroke in session.strokes] == [2]
+    for state in reversed(states):
+        session.undo()
+        assert np.array_equal(session.labels, state.labels)
+    for state in states[1:]:
+        session.redo()
+        assert np.array_equal(session.labels, state.labels)
+    session.undo()
+    session.stroke(0, [(9, 9)])
+    assert session.redo() == empty  # something else was done since
+    assert len(session.strokes) == 2
+    session.clear()
+    assert session.strokes == ()
+    session.undo()
+    assert len(session.strokes) == 2
+
+
+def test_only_what_can_change_is_computed(monkeypatch):
+    model, size = MODELS["small-4"], (400, 400)
+    session = model.session(picture(size), steps=2, precision="float32")
+    computed = []
+    trace = session._trace
+    estimate = trace._estimate
+    monkeypatch.setattr(trace, "_estimate", lambda number, box: computed.append((number, box)) or estimate(number, box))
+    session.stroke(1, [(200, 200), (200, 210)])
+    reach = model._folded.geometry[0].start_halo(1)
+    assert [number for number, _ in computed] == [1, 2]
+    (_, (first, last)), (_, (begin, end)) = computed[0][1], computed[1][1]
+    assert last - first <= 5
+    assert first - reach[1] <= begin < end <= last + reach[0]
+    labeling = session.labeling
+    assert labeling.labels.flags.owndata
+    with pytest.raises(ValueError, match="read-only"):
+        session.labels[0, 0] = 1
+
+
+def test_two_distant_strokes_are_two_regions(monkeypatch):
+    session = MODELS["small-4"].session(picture((300, 40)), steps=1, precision="float32")
+    hints = np.full((300, 40), 255, np.uint8)
+    hints[4:8, 4:8], hints[290:295, 30:35] = 1, 2
+    session.stroke(1, [(5, 5)])
+    session.stroke(2, [(290, 30)])
+    computed = []
+    trace = session._trace
+    estimate = trace._estimate
+    monkeypatch.setattr(trace, "_estimate", lambda number, box: computed.append(box) or estimate(number, box))
+    session.clear()
+    assert len(computed) == 2
+    assert sum(np.prod([b - a for a, b in box]) for box in computed) < 20
+
+
+@pytest.mark.parametrize(("arch", "started"), [("small-4", False), ("small-8-4", True), ("plain", False)])
+def test_memory_is_known_beforehand(arch, started):
+    model, image = MODELS[arch], picture((203, 157))
+    start = np.zeros((203, 157), np.uint8) if started else None
+    session = model.session(image, steps=5, start=start)
+    assert session.bytes == model.session_bytes(image.shape, 5, started=started)
+    held = session._trace
+    arrays = [held._context, held._given, held._fixed, *held.estimates, *([held._start] if started else [])]
+    real = sum(a.untyped_storage().nbytes() for a in arrays) + sum(a.nbytes for a in held.labels)
+    assert session.bytes == pytest.approx(real + image.nbytes + 2 * 203 * 157, rel=0.03)
+    with pytest.raises(RetintError, match=r"203 x 157 pixels and 5 steps would keep 0\.00 GB"):
+        model.session(image, steps=5, start=start, most_bytes=session.bytes - 1)
+    session.advance(2)
+    assert session.bytes == model.session_bytes(image.shape, 7, started=started)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.stroke(3, [(1, 1)]), "class 3: the model has 0 class0, 1 class1, 2 class2"),
+        (lambda s: s.stroke("tree", [(1, 1)]), "class tree"),
+        (lambda s: s.stroke(1, [(-9, 4)]), "nothing is drawn inside the image's 40 x 50 pixels"),
+        (lambda s: s.stroke(1, [1, 2, 3]), "points: expected"),
+        (lambda s: s.stroke(1, []), "points: expected"),
+        (lambda s: s.stroke(1, [(1, float("nan"))]), "points: expected"),
+        (lambda s: s.stroke(1, [(1, 1)], width=0.5), "width 0.5"),
+        (lambda s: s.add(np.zeros((3, 3), np.uint8)), "hints: shape"),
+        (lambda s: s.add(np.full((40, 50), 7)), "label 7 found"),
+        (lambda s: s.add(np.full((40, 50), 255)), "no pixel is labelled"),
+        (lambda s: s.remove(0), "stroke 0: there are 0"),
+        (lambda s: s.advance(0), "steps 0"),
+        (lambda s: s.change(np.zeros((4, 4, 3), np.uint8), (38, 0)), "do not lie in the image"),
+        (
+            lambda s: s.change(np.zeros((4, 4, 3), np.float32), (0, 0)),
+            "part: float32 with 3 channels; the image is uint8",
+        ),
+        (lambda s: s.change(np.zeros((4, 4), np.uint8), (0, 0)), "part: uint8 with 1 channels"),
+    ],
+)
+def test_what_does_not_fit_is_said_and_changes_nothing(call, message):
+    session = MODELS["small-4"].session(picture((40, 50)), steps=1)
+    before = session.labels.copy()
+    with pytest.raises(RetintError, match=message):
+        call(session)
+    assert np.array_equal(session.labels, before)
+    assert session.strokes == ()
+
+
+def test_networks_that_take_all_steps_at_once_have_no_session():
+    with pytest.raises(RetintError, match="made: rcnn2 takes a fixed number of steps at once"):
+        MODELS["rcnn2"].session(picture((60, 60)))
+    with pytest.raises(RetintError, match="--steps 0"):
+        MODELS["small-4"].session(picture((60, 60)), steps=0)
