@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
+from ..export import Format, export
 from ..modelfile import Card, find_model, load_model
 from ..network import RecurrentNetwork, restored
 from ..network.hardware import Precision, channels_last, compute_dtype
@@ -209,6 +210,10 @@ class Model:
             labels=labels, steps=refinement.steps, changes=tuple(refinement.changes), settled=settled, classes=self.classes,
             strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
         )  # fmt: skip
+
+    def export(self, folder: str | Path, format: Format = "onnx", *, overwrite: bool = False) -> list[Path]:
+        """Write the model for another runtime; see `retint.export.export`."""
+        return export(self._folded, self.card, folder, format, self.name, overwrite)
 
     def scale_warning(self, image: Any, where: str = "image", scale: float = 1.0) -> str | None:
         """A line for the user if the image's texture is much finer or coarser than what the model was trained on."""
