@@ -67,17 +67,22 @@ def graph(network: RecurrentNetwork, part: Part, scores: bool = False) -> ModelP
     return made.model(part)
 
 
+def fits(network: RecurrentNetwork) -> bool:
+    """Whether a network takes step after step on one label grid, and so has these graphs."""
+    architecture = network.architecture
+    return len(network.W) > 0 and not architecture.rescales and not architecture.instances and network.padding == "same"
+
+
 def refuse(network: RecurrentNetwork) -> None:
-    """Only a network that takes step after step on one label grid has these graphs.
+    """Refuse a network that has no such graphs.
 
     Raises:
-        RetintError: this one does not.
+        RetintError: it is one.
     """
-    architecture = network.architecture
-    if architecture.rescales or architecture.instances or not len(network.W):
+    if not fits(network):
         raise RetintError(
-            f"{architecture.name}: found an architecture that takes a fixed number of steps at once; expected one that takes step "
-            "after step on one label grid (`retint archs` lists them): plain torch labels with it, `retint label --backend torch`"
+            f"{network.architecture.name}: found an architecture that takes a fixed number of steps at once; expected one that takes "
+            "step after step on one label grid (`retint archs` lists them): plain torch labels with it, `retint label --backend torch`"
         )
 
 
