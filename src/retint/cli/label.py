@@ -81,7 +81,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=("auto", "torch", "onnxruntime", "openvino", "compile"),
         default="auto",
-        help="what computes the network (default: the fastest that is installed; same labels but for ties)",
+        help="what computes the network (auto: torch; same labels but for ties)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(

@@ -23,7 +23,6 @@ from ..network import RecurrentNetwork, restored
 from ..network.hardware import Precision, channels_last, compute_dtype
 from .advice import spacing_advice, texture_advice
 from .backends import FLOAT32, Backend, Engine, engine
-from .backends import chosen as chosen_backend
 from .canvas import Canvas
 from .finer import Way, finer
 from .labels import Labeling
@@ -49,7 +48,7 @@ class Model:
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16; each call may choose another.
         name: what to call it in messages.
-        backend: what computes the network: auto, torch, onnxruntime, openvino or compile. The same to rounding (1e-4).
+        backend: what computes the network: torch (auto), onnxruntime, openvino or compile. The same to rounding (1e-4).
     """
 
     def __init__(
@@ -68,9 +67,9 @@ class Model:
         self._folded = network.eval().requires_grad_(False).fold()
         self.backend: Backend = backend
         self._ready: dict[torch.dtype, RecurrentNetwork] = {}
-        self._engines: dict[tuple[Backend, torch.dtype], Engine] = {}
+        self._engines: dict[torch.dtype, Engine] = {}
         if backend not in ("auto", "torch"):
-            self._engine(self._network(None), (1,) * self.dims)  # what is missing is said at once
+            self._engine(self._network(None))  # what is missing is said at once
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -260,14 +259,14 @@ class Model:
             if array.shape != source.own:
                 raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
             fixed = LabelMap(array, classes, source.size, self.strides, "hints")
-        return Refinement(network, source, given, fixed, chosen, self._engine(network, source.size))
+        return Refinement(network, source, given, fixed, chosen, self._engine(network))
 
-    def _engine(self, network: RecurrentNetwork, size: Sequence[int]) -> Engine:
+    def _engine(self, network: RecurrentNetwork) -> Engine:
         """What computes a network, kept for the next image."""
-        name, dtype = chosen_backend(self.backend, network, size), next(network.parameters()).dtype
-        if (name, dtype) not in self._engines:
-            self._engines[name, dtype] = engine(name, network)
-        return self._engines[name, dtype]
+        dtype = next(network.parameters()).dtype
+        if dtype not in self._engines:
+            self._engines[dtype] = engine(self.backend, network)
+        return self._engines[dtype]
 
     def _network(self, precision: Precision | None) -> RecurrentNetwork:
         wish = precision or self.precision
