@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/retint demo --out demo
 
 test: $(READY)
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 

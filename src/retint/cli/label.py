@@ -77,6 +77,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "torch", "onnxruntime", "openvino", "compile"),
+        default="auto",
+        help="what computes the network (auto: torch; same labels but for ties)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(
         "--skip-existing", action="store_true", help="pass over images whose labels exist (to go on after a stop)"
@@ -93,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     from ..labeling import load
     from ..labeling.files import Wish, label_files
 
-    model = load(options.model, options.device, options.precision)
+    model = load(options.model, options.device, options.precision, options.backend)
     wish = Wish(
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,

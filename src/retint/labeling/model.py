@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
+from ..export import Format, export
 from ..modelfile import Card, find_model, load_model
 from ..network import RecurrentNetwork, restored
 from ..network.hardware import Precision, channels_last, compute_dtype
 from .advice import spacing_advice, texture_advice
+from .backends import FLOAT32, Backend, Engine, engine
 from .canvas import Canvas
 from .finer import Way, finer
 from .labels import Labeling
@@ -47,6 +49,7 @@ class Model:
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16; each call may choose another.
         name: what to call it in messages.
+        backend: what computes the network: torch (auto), onnxruntime, openvino or compile. The same to rounding (1e-4).
     """
 
     def __init__(
@@ -56,13 +59,18 @@ class Model:
         device: str = "auto",
         precision: Precision = "auto",
         name: str = "model",
+        backend: Backend = "auto",
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise RetintError("--device cuda: no CUDA device here; use --device cpu")
         chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.card, self.name, self.device, self.precision = card, name, torch.device(chosen), precision
         self._folded = network.eval().requires_grad_(False).fold()
+        self.backend: Backend = backend
         self._ready: dict[torch.dtype, RecurrentNetwork] = {}
+        self._engines: dict[torch.dtype, Engine] = {}
+        if backend not in ("auto", "torch"):
+            self._engine(self._network(None))  # what is missing is said at once
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -120,7 +128,8 @@ class Model:
         wanted = steps or self.card.steps
         if way != "upsample" or self._folded.architecture.instances:
             given = {"a start": start is not None, "hints": hints is not None, "until settled": until_settled,
-                     "a budget": budget is not None, "a prior": prior}  # fmt: skip
+                     "a budget": budget is not None, "a prior": prior,
+                     f"--backend {self.backend}": self.backend not in ("auto", "torch")}  # fmt: skip
             self._refuse_finer(given, way)
             every = [*(step for step in record if step <= wanted), wanted]
             *recorded, last = self._finer(source, every, way, resolution, precision, scale)
@@ -264,6 +273,10 @@ class Model:
             strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
         )  # fmt: skip
 
+    def export(self, folder: str | Path, format: Format = "onnx", *, overwrite: bool = False) -> list[Path]:
+        """Write the model for another runtime; see `retint.export.export`."""
+        return export(self._folded, self.card, folder, format, self.name, overwrite)
+
     def scale_warning(self, image: Any, where: str = "image", scale: float = 1.0) -> str | None:
         """A line for the user if the image's texture is much finer or coarser than what the model was trained on."""
         return texture_advice(self.card, self.name, Source(image, self.card, self.dims, where, scale), where)
@@ -300,10 +313,18 @@ class Model:
             if array.shape != source.own:
                 raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
             fixed = LabelMap(array, classes, source.size, self.strides, "hints")
-        return Refinement(network, source, given, fixed, chosen)
+        return Refinement(network, source, given, fixed, chosen, self._engine(network))
+
+    def _engine(self, network: RecurrentNetwork) -> Engine:
+        """What computes a network, kept for the next image."""
+        dtype = next(network.parameters()).dtype
+        if dtype not in self._engines:
+            self._engines[dtype] = engine(self.backend, network)
+        return self._engines[dtype]
 
     def _network(self, precision: Precision | None) -> RecurrentNetwork:
-        dtype = compute_dtype(precision or self.precision, self.device)
+        wish = precision or self.precision
+        dtype = compute_dtype("float32" if wish == "auto" and self.backend in FLOAT32 else wish, self.device)
         if dtype not in self._ready:
             network = copy.deepcopy(self._folded).to(self.device, dtype)
             self._ready[dtype] = channels_last(network)
@@ -338,7 +359,9 @@ class Model:
                 return refinement.changes[-1] == 0
 
 
-def load(name: str | Path, device: str = "auto", precision: Precision = "auto") -> Model:
+def load(
+    name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto"
+) -> Model:
     """The model of a bundled name, a file, or a hub id.
 
     Raises:
@@ -351,4 +374,4 @@ def load(name: str | Path, device: str = "auto", precision: Precision = "auto") 
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
-    return Model(network, card, device, precision, name=path.stem)
+    return Model(network, card, device, precision, name=path.stem, backend=backend)

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
 from ..network.hardware import laid_out
+from .backends import Engine
 from .plan import Plan
 from .source import Source
 from .starts import LabelMap, Start
@@ -36,6 +37,7 @@ class Refinement:
         start: Y(0), if any.
         hints: labels to be kept at every step, if any.
         plan: tiles and sweeps.
+        engine: computes the network; None is the network itself.
 
     Attributes:
         cells: of the label grid, in whole periods.
@@ -47,8 +49,10 @@ class Refinement:
     """
 
     def __init__(
-        self, network: RecurrentNetwork, source: Source, start: Start | None, hints: LabelMap | None, plan: Plan
-    ) -> None:
+        self, network: RecurrentNetwork, source: Source, start: Start | None, hints: LabelMap | None, plan: Plan,
+        engine: Engine | None = None,
+    ) -> None:  # fmt: skip
+        self._engine: Engine = engine or network
         self.network, self.source, self.start, self.hints = network, source, start, hints
         self.cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
         self.tile, self.sweep = plan.tile, plan.sweep
@@ -119,7 +123,7 @@ class Refinement:
         for tile in Tile.whole(self.cells).split(self.tile, halo):
             context, _ = self._prepare(tile)
             with torch.inference_mode():
-                scores = self.network.logits(context, None).float()
+                scores = self._engine.logits(context, None).float()
                 core = scores[(slice(None), slice(None), *slices(self._inside(tile), tile.outer))]
                 parts.append((aggregate(core).cpu(), prod(core.shape[2:])))
         return merged(parts)[0]
@@ -144,7 +148,7 @@ class Refinement:
         strides = self.network.strides
         box = tuple((a * s, b * s) for (a, b), s in zip(tile.outer, strides, strict=True))
         with torch.inference_mode():
-            context = self.network.context(self.source.region(box).to(self._device, self._dtype))
+            context = self._engine.context(self.source.region(box).to(self._device, self._dtype))
         hints = None
         if self.hints is not None:
             shares, where = self.hints.shares(tile.outer)
@@ -167,7 +171,7 @@ class Refinement:
             if estimate is None or number == 0 or len(self.network.W) > 0:  # without feedback nothing changes again
                 with torch.inference_mode():
                     given = None if estimate is None else laid_out(estimate.to(self._device, self._dtype))
-                    scores = self.network.logits(context, given).float()
+                    scores = self._engine.logits(context, given).float()
                     if self.prior is not None:
                         scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
                     estimate = _hinted(torch.softmax(scores, 1), hints)

@@ -109,8 +109,12 @@ class RecurrentNetwork(nn.Module):
         back = None
         if estimate is not None and len(self.W):
             context, back = self._beside(context, estimate), self.W(estimate)
-        hidden, detail = context[:, : self._hidden], context[:, self._hidden :] if len(self.D) else None
+        hidden, detail = self.parts(context)
         return self.read(hidden if back is None else hidden + back, detail)
+
+    def parts(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The hidden layer's planes of U * X, and the detail's, if there is one."""
+        return (context[:, : self._hidden], context[:, self._hidden :]) if len(self.D) else (context, None)
 
     def read(self, hidden: Tensor, detail: Tensor | None = None) -> Tensor:
         """V * g(hidden), with the detail added to V's first layer."""

@@ -1,0 +1,147 @@
+"""What each backend costs for `street`, in turn in one process: python benchmarks/backends.py [--threads 1 2] [--repeats N].
+
+Processor seconds count what this process computed, wall seconds what a person waits; on a machine with other work the
+first is the fairer. The best and the median of several repeats, the backends one after another within each repeat. `plain torch` is torch layer by layer, `torch` with each layer in one pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import retint
+from common import write
+from retint.images import write_image
+from retint.labeling.backends import engine
+
+SIZES = {"480x360": (360, 480), "1 megapixel": (1000, 1000)}
+EACH = ("plain torch", "torch", "onnxruntime", "openvino", "compile")
+
+
+def clocked(call: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Processor seconds, wall seconds, result."""
+    wall, own = time.perf_counter(), time.process_time()
+    result = call()
+    return time.process_time() - own, time.perf_counter() - wall, result
+
+
+def rows(times: list[tuple[float, float]]) -> dict[str, float]:
+    own, wall = (np.array(column) for column in zip(*times, strict=True))
+    return {
+        "processor, best": round(float(own.min()), 4), "processor, median": round(float(np.median(own)), 4),
+        "wall, best": round(float(wall.min()), 4),
+    }  # fmt: skip
+
+
+def measured(size: tuple[int, int], names: list[str], repeats: int) -> dict[str, Any]:
+    """Context, first and further step with each backend; the first call apart, which also converts or compiles."""
+    network = retint.load("street", "cpu")._network("float32")
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32))
+    x = torch.nn.functional.pad(x, network._to_whole_cells(x.shape[2:]))
+    x = x.contiguous(memory_format=torch.channels_last)
+    result: dict[str, Any] = {name: {} for name in names}
+    engines, given, times = {}, {}, {}
+    with torch.inference_mode():
+        expected = network.logits(network.context(x), network.step(network.context(x), None))
+        for name in names:
+            own, wall, engines[name] = clocked(
+                lambda name=name: network if name == "plain torch" else engine(name, network)
+            )
+            result[name]["loading"] = {"processor": round(own, 3), "wall": round(wall, 3)}
+
+            def once(name: str = name) -> torch.Tensor:
+                context = engines[name].context(x)
+                estimate = torch.softmax(engines[name].logits(context, None), 1)
+                given[name] = context, estimate
+                return engines[name].logits(context, estimate)
+
+            own, wall, scores = clocked(once)
+            result[name]["first call of all"] = {"processor": round(own, 3), "wall": round(wall, 3)}
+            difference = (torch.softmax(scores, 1) - torch.softmax(expected, 1)).abs().max()
+            result[name]["largest difference of probabilities"] = float(difference)
+        for _ in range(repeats):
+            for name in names:
+                context, estimate = given[name]
+                for part, call in (
+                    ("context", lambda e=engines[name]: e.context(x)),
+                    ("first step", lambda e=engines[name], c=context: e.logits(c, None)),
+                    ("step", lambda e=engines[name], c=context, y=estimate: e.logits(c, y)),
+                ):
+                    times.setdefault((name, part), []).append(clocked(call)[:2])
+    for (name, part), taken in times.items():
+        result[name][part] = rows(taken)
+    for name in names:
+        parts = [result[name][part]["processor, best"] for part in ("context", "first step", "step")]
+        result[name]["8 steps, processor, best"] = round(parts[0] + parts[1] + 7 * parts[2], 4)
+    return result
+
+
+def whole_process(names: list[str], size: tuple[int, int], repeats: int) -> dict[str, Any]:
+    """`retint label` on one image, from start to end: seconds and the most memory."""
+    times: dict[str, list[tuple[float, float]]] = {}
+    memory: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "image.png"
+        write_image(image, np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))
+        for _ in range(repeats):
+            for name in names:
+                command = [
+                    sys.executable, __file__, "--child", "label", str(image), "--model", "street", "--out", str(Path(folder) / name),
+                    "--overwrite", "--no-overlay", "--backend", name,
+                ]  # fmt: skip
+                began = time.perf_counter()
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                own, megabytes = json.loads(done.stdout.splitlines()[-1])
+                times.setdefault(name, []).append((own, time.perf_counter() - began))
+                memory[name] = max(memory.get(name, 0.0), megabytes)
+    return {name: {**rows(taken), "peak memory, MB": round(memory[name])} for name, taken in times.items()}
+
+
+def child(arguments: list[str]) -> None:
+    """The command line, and what it took of processor and memory."""
+    from retint.cli.main import main as retint_main
+
+    code = retint_main(arguments)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+    sys.exit(code)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--backends", nargs="+", choices=EACH, default=[*EACH])
+    options.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    options.add_argument("--sizes", nargs="+", choices=SIZES, default=[*SIZES])
+    options.add_argument("--repeats", type=int, default=20)
+    options.add_argument("--large", type=int, default=3000, metavar="N", help="side of the image for the memory")
+    given = options.parse_args()
+    figures: dict[str, Any] = {}
+    for threads in given.threads:
+        torch.set_num_threads(threads)
+        for size in given.sizes:
+            figures[f"{size}, {threads} threads"] = measured(SIZES[size], given.backends, given.repeats)
+            print(size, threads, json.dumps(figures[f"{size}, {threads} threads"], indent=1), flush=True)
+    commands = [name for name in given.backends if name not in ("compile", "plain torch")]
+    figures["retint label, 480x360, whole process"] = whole_process(commands, SIZES["480x360"], min(given.repeats, 5))
+    side = (given.large, given.large)
+    figures[f"retint label, {given.large}x{given.large}, whole process"] = whole_process(commands, side, 1)
+    note = "seconds, float32; other work may have run beside this: compare the best within one table"
+    write("backends", {"note": note, "repeats": given.repeats, **figures})
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(sys.argv[2:])
+    else:
+        main()

@@ -1,0 +1,35 @@
+"""Label an image with OpenVINO alone: no Retint, no torch.
+
+retint export street --format openvino --out street/
+python examples/openvino_loop.py street/ photograph.jpg labels.png 8
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import openvino
+
+from loop import description, labels, prepared, read, refined, write
+
+
+def graphs(folder: Path, model: dict) -> list:
+    """The context, the first step and a further step, as functions on arrays."""
+    core = openvino.Core()
+
+    def graph(file: str):
+        compiled = core.compile_model(folder / file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return lambda *arrays: compiled(arrays)[0]
+
+    return [graph(model["graphs"][part]) for part in ("context", "first", "step")]
+
+
+def main(folder: Path, image: Path, out: Path, steps: int) -> None:
+    model, pixels = description(folder), read(image)
+    estimate = refined(*graphs(folder, model), prepared(pixels, model), steps)
+    write(out, labels(estimate, pixels.shape[: len(model["axes"])], model), model)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

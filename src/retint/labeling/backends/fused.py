@@ -1,0 +1,89 @@
+"""Plain torch with each layer in one pass: convolution, what is added to it, and its rectifier.
+
+The same arithmetic, so the same numbers to rounding; what is saved are passes over memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...network import RecurrentNetwork
+from ...network.hardware import laid_out
+from ...network.layers import Unit, finer
+
+
+def possible(network: RecurrentNetwork) -> bool:
+    """Whether torch has these operations for a network: on the processor, in float32, with oneDNN."""
+    parameter = next(network.parameters())
+    there = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    return there and parameter.device.type == "cpu" and parameter.dtype == torch.float32 and network.padding == "same"
+
+
+class Fused:
+    """An engine that runs a network's layers in one pass each.
+
+    Args:
+        network: folded, in float32, on the processor, with padding `same`; see `possible`.
+    """
+
+    def __init__(self, network: RecurrentNetwork) -> None:
+        self._network = network
+        self._at_once = network.architecture.activation == "relu" and max(network.pool) == 1
+
+    def context(self, image: Tensor) -> Tensor:
+        """U * X."""
+        ends = [-n % g.period for n, g in zip(image.shape[2:], self._network.geometry, strict=True)]
+        if any(ends):
+            image = F.pad(image, [n for end in reversed(ends) for n in (0, end)])
+        network = self._network
+        units, branch = network.context_units, network.architecture.branch
+        fine = _through(units[:branch], image)
+        context = _through(units[branch:], fine)
+        return torch.cat([context, _through(network.D, fine)], 1) if len(network.D) else context
+
+    def logits(self, context: Tensor, estimate: Tensor | None) -> Tensor:
+        """V * H(t)."""
+        network = self._network
+        *layers, last = network.W.children() if len(network.W) else (None,)
+        if estimate is None or not isinstance(last, Unit) or not self._at_once or not _plain(last):
+            return network.logits(context, estimate)
+        before, detail = network.parts(context)
+        hidden = _one_pass(last, _through(layers, estimate), laid_out(before), "relu")
+        return _through(network.V, hidden, detail)
+
+
+def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:
+    """The layers one after another; the detail is added to the first."""
+    for unit in layers:
+        assert isinstance(unit, Unit)
+        both = unit.layer.residual and detail is not None
+        if both or unit.norm is not None or max(unit.pool) > 1 or unit.layer.activation not in ("relu", "none"):
+            x, detail = unit(x, detail), None
+            continue
+        x = _one_pass(unit, x, x if unit.layer.residual else detail, unit.layer.activation)
+        x, detail = finer(x, unit.up) if max(unit.up) > 1 else x, None
+    return x
+
+
+def _plain(unit: Unit) -> bool:
+    """Whether a layer is its convolution and nothing else."""
+    layer = unit.layer
+    return unit.norm is None and layer.activation == "none" and not layer.residual and max(*unit.pool, *unit.up) == 1
+
+
+def _one_pass(unit: Unit, x: Tensor, plus: Tensor | None, activation: str) -> Tensor:
+    """activation(convolution(x) + plus)."""
+    conv, operation = unit.conv, torch.ops.mkldnn._convolution_pointwise
+    x = F.pad(x, unit.uneven) if unit.uneven else x
+    sizes: tuple[Any, ...] = (list(conv.padding), list(conv.stride), list(conv.dilation), 1)
+    if plus is None:
+        result: Tensor = operation(x, conv.weight, conv.bias, *sizes, activation, [], "")
+    else:
+        after = None if activation == "none" else activation
+        result = operation.binary(x, plus, conv.weight, conv.bias, *sizes, "add", 1.0, after, [], None)
+    return result
