@@ -24,15 +24,14 @@ def by_hand(model, image, steps, **given):
     first = 2
     if "start" in given:
         every, first = [np.eye(3, dtype=np.float32)[given["start"]].transpose(2, 0, 1), *every], 1
-    change, late, total = np.zeros(every[0].shape[1:]), np.zeros(every[0].shape[1:]), 0
+    change, late = np.zeros(every[0].shape[1:]), np.zeros(every[0].shape[1:])
     drifts = [] if "start" in given else [1.0]
     for step, (before, after) in enumerate(itertools.pairwise(every), start=first):
         moved = np.abs(after - before).sum(0) / 2
-        change += step * moved
-        total += step
+        change += step / steps * moved
         late[before.argmax(0) != after.argmax(0)] = step
         drifts.append(moved[tuple(slice(-(-n // s)) for n, s in zip(image.shape, model.strides, strict=False))].mean())
-    return change / total, late / steps, drifts
+    return change.clip(0, 1), late / steps, drifts
 
 
 @pytest.mark.parametrize(("arch", "image", "tile"), CASES)

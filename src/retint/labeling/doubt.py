@@ -20,9 +20,10 @@ Measure = Literal["entropy", "margin", "top", "change", "late"]
 entropy: -sum(p log p) / log K. margin: 1 - (p1 - p2). top: 1 - p1. (Settles 2009, section 3.1: entropy, margin and least
 confident sampling.)
 
-change: how much and how late the estimate moved: the mean over the steps t of half of sum |Y(t) - Y(t-1)|, weighted by t.
-late: the last step at which the label changed, divided by the number of steps. Both hold for label cells and are
-interpolated between them; the step from nothing to Y(1) is no change; one step alone leaves 0.
+change: how much and how late the estimate moved: the sum over the steps t = 1 ... T of t / T times half of
+sum |Y(t) - Y(t-1)|, 1 at most: to change wholly at the last step counts 1, at the middle one 1/2.
+late: the last step at which the label changed, divided by T. Both hold for label cells and are interpolated between them;
+the step from nothing to Y(1) is no change, so one step alone leaves 0.
 
 References:
     Settles (2009), Active learning literature survey, University of Wisconsin-Madison, Computer Sciences TR 1648.
@@ -69,17 +70,12 @@ class Trace:
         other.planes[:] = self.planes
         return other
 
-    def maps(self, steps: int, started: bool) -> NDArray[np.float32]:
-        """`change` and `late` of each cell, (2, cells ...), 0 to 1.
-
-        Args:
-            steps: taken.
-            started: whether there was a start, from which the first step is a change too.
-        """
-        weights = steps * (steps + 1) // 2 - (not started)
+    def maps(self, steps: int) -> NDArray[np.float32]:
+        """`change` and `late` of each cell after so many steps, (2, cells ...), 0 to 1."""
         maps = room_for(self.planes.shape)
-        for plane, seen, most in zip(maps, self.planes, (weights, steps), strict=True):
-            np.multiply(seen, 1 / max(most, 1), out=plane, casting="same_kind")
+        for plane, seen in zip(maps, self.planes, strict=True):
+            np.minimum(np.multiply(seen, 1 / steps, out=plane, casting="same_kind"), 1, out=plane)
+        let_go(maps)
         return maps
 
 

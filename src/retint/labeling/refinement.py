@@ -138,7 +138,7 @@ class Refinement:
 
     def traced(self) -> NDArray[np.float32] | None:
         """How much and how late each cell changed, (2, cells ...), if it was traced: see `Trace.maps`."""
-        return None if self.trace is None else self.trace.maps(self.steps, self.start is not None)
+        return None if self.trace is None else self.trace.maps(self.steps)
 
     def cut(self, tile: Tile) -> Tensor:
         """The outer part of a tile from the kept estimate, (1, K, cells ...)."""
