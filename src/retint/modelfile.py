@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,21 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], Card]:
     except (KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise RetintError(f"{path}: its card does not fit this version of Retint ({reason})") from None
+
+
+def save_temperature(source: str | Path, out: str | Path, temperature: float) -> None:
+    """Write a model file again, with another temperature in its card.
+
+    Args:
+        source: the model file.
+        out: the file to write; may be the same.
+        temperature: above 0.
+
+    Raises:
+        RetintError: `source` is not a readable model file.
+    """
+    tensors, card = load_model(source)
+    save_model(out, tensors, replace(card, temperature=temperature))
 
 
 def bundled_models() -> dict[str, Path]:

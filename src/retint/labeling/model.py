@@ -79,6 +79,11 @@ class Model:
         """Image pixels per label cell along each axis."""
         return self._folded.strides
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it takes a fixed number of steps at once, so that starts, hints and records of the steps do not go with it."""
+        return bool(self._folded.architecture.instances)
+
     def label(
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
@@ -123,7 +128,7 @@ class Model:
             raise RetintError(f"--tolerance {tolerance:g}: expected a number above 0")
         source = Source(image, self.card, self.dims, where, scale)
         wanted = steps or self.card.steps
-        if way != "upsample" or self._folded.architecture.instances:
+        if way != "upsample" or self.at_once:
             given = {"a start": start is not None, "hints": hints is not None, "until settled": until_settled,
                      "a budget": budget is not None, "a prior": prior, "a tolerance": tolerance is not None,
                      "a record of doubt": doubt}  # fmt: skip
@@ -167,7 +172,7 @@ class Model:
         """
         source = Source(image, self.card, self.dims, where, scale)
         targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
-        if way != "upsample" or self._folded.architecture.instances:
+        if way != "upsample" or self.at_once:
             given = {
                 "a start": start is not None,
                 "hints": hints is not None,

@@ -1,7 +1,17 @@
 """Measures: how well predicted labels agree with the truth."""
 
 from .auc import RocAuc
+from .calibration import Calibration, Temperature
 from .confusion import Confusion
 from .partition import components, partition_scores
+from .risk import RiskCoverage
 
-__all__ = ["Confusion", "RocAuc", "components", "partition_scores"]
+__all__ = [
+    "Calibration",
+    "Confusion",
+    "RiskCoverage",
+    "RocAuc",
+    "Temperature",
+    "components",
+    "partition_scores",
+]
