@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import open_dataset
+from ..data import Dataset, open_dataset
 from ..errors import RetintError
 from ..network.hardware import Precision
 from ..scoring import Calibration, Confusion, RiskCoverage, RocAuc, Temperature
@@ -119,13 +119,7 @@ def evaluate(
         RetintError: the data set's classes are not the model's, a file is unreadable, or there is no such part.
     """
     data = open_dataset(dataset)
-    if data.classes != model.classes:
-        raise RetintError(
-            f"{data.root / 'classes.json'}: classes {', '.join(data.classes)}; {model.name} has {', '.join(model.classes)}: the "
-            "names and their order must agree"
-        )
-    if data.dims != model.dims:
-        raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
+    check_fit(data, model)
     if steps is None:
         most = model.card.steps
         steps = sorted({min(step, most) for step in ((1, 2, 4, 8) if most >= 8 else range(1, most + 1))})
@@ -160,6 +154,21 @@ def evaluate(
             progress(done, len(pairs))
     result.worst.sort()
     return result
+
+
+def check_fit(data: Dataset, model: Model) -> None:
+    """Whether a data set is one for the model.
+
+    Raises:
+        RetintError: it has other classes, or another kind of images.
+    """
+    if data.classes != model.classes:
+        raise RetintError(
+            f"{data.root / 'classes.json'}: classes {', '.join(data.classes)}; {model.name} has {', '.join(model.classes)}: the "
+            "names and their order must agree"
+        )
+    if data.dims != model.dims:
+        raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
 
 
 def _empty(model: Model, root: str, split: str, steps: Sequence[int]) -> Evaluation:
