@@ -13,16 +13,8 @@ from retint.cli.main import main
 from retint.errors import RetintError
 from retint.images import write_volume_labels
 from retint.labeling import Model
-from retint.labeling.nextup import (
-    Candidate,
-    candidate,
-    choose,
-    distances,
-    find_unlabelled,
-    layout,
-    most_doubted,
-    next_images,
-)
+from retint.labeling.layout import distances, layout, most_doubted
+from retint.labeling.nextup import Candidate, candidate, choose, find_unlabelled, next_images
 from retint.modelfile import save_model
 from retint.network import weights
 
