@@ -35,7 +35,9 @@ def run(*arguments):
     return main([str(a) for a in arguments])
 
 
-@pytest.mark.parametrize("verb", ["label", "train", "eval", "models", "archs", "demo", "convert", "export", "bench"])
+@pytest.mark.parametrize(
+    "verb", ["label", "train", "eval", "next", "models", "archs", "demo", "convert", "export", "bench"]
+)
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         run(verb, "--help")

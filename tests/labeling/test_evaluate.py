@@ -85,3 +85,66 @@ def test_volumes_are_measured_as_images_are(two, discs, tmp_path):
     for labeller, data in ((two, root), (model, discs)):
         with pytest.raises(RetintError, match="volumes"):
             evaluate(labeller, data, steps=(1,))
+
+
+def known_scenes(two, discs, steps):
+    """The labelings of the validation images, and their truths."""
+    for k in range(2):
+        image = np.array(Image.open(discs / "val" / "images" / f"scene{k}.png"))
+        yield two.label(image, steps, doubt=True), np.array(Image.open(discs / "val" / "labels" / f"scene{k}.png"))
+
+
+def test_calibration_and_risk_are_those_of_the_pixels(two, discs):
+    from retint.scoring import Calibration
+
+    figures = evaluate(two, discs, steps=(1, 3), doubt=True).to_dict()
+    expected, right, doubts = Calibration(), [], {"entropy": [], "change": [], "late": []}
+    for labeling, truth in known_scenes(two, discs, 3):
+        expected.add(truth, labeling.probabilities)
+        right.append((labeling.labels == truth).ravel())
+        for name, values in doubts.items():
+            values.append(labeling.doubt(name).ravel())
+    row = figures["steps"]["3"]
+    assert row["ece"] == pytest.approx(expected.error(), abs=1e-6)
+    assert list(row["aurc"]) == ["entropy", "margin", "top", "change", "late"]
+    sure = np.concatenate(right)
+    for name in ("entropy", "change"):
+        order = np.argsort(np.concatenate(doubts[name]), kind="stable")
+        area = (np.cumsum(~sure[order]) / np.arange(1, len(order) + 1)).mean()
+        assert row["aurc"][name] == pytest.approx(area, abs=2e-3)
+    # of two classes the order is the same, but not the bins
+    assert row["aurc"]["top"] == pytest.approx(row["aurc"]["margin"], abs=5e-3)
+    assert row["aurc_best"] < min(row["aurc"].values())
+    assert row["aurc"]["change"] != figures["steps"]["1"]["aurc"]["change"]
+    assert "aurc" not in evaluate(two, discs, steps=(1,)).to_dict()["steps"]["1"]
+
+
+def test_a_temperature_is_fitted_at_the_steps_of_the_card(two, discs):
+    from dataclasses import replace
+
+    from retint.scoring import Temperature
+
+    expected = Temperature()
+    for labeling, truth in known_scenes(two, discs, two.card.steps):
+        expected.add(truth, labeling.probabilities)
+    result = evaluate(two, discs, steps=(1,), fit=True)
+    assert list(result.confusions) == [1]
+    assert result.fitted.value() == expected.value()
+    two.card = replace(two.card, temperature=result.fitted.value())
+    again = evaluate(two, discs, steps=(two.card.steps,), fit=True)
+    assert again.fitted.value() == expected.value()  # not on top of the one that is there
+    figures = again.to_dict()
+    assert figures["fitted"]["nll"] == figures["fitted"]["nll_before"] < expected.likelihood(1.0)
+    assert figures["steps"]["4"]["ece"] == pytest.approx(figures["fitted"]["ece"], abs=1e-4)
+
+
+def test_other_ways_and_priors_are_measured_too(two, discs):
+    measured = evaluate(two, discs, steps=(2,), way="stitch", doubt=True)
+    rights = [(two.label(np.array(Image.open(discs / "val" / "images" / f"scene{k}.png")), 2, way="stitch").labels
+               == np.array(Image.open(discs / "val" / "labels" / f"scene{k}.png"))) for k in range(2)]  # fmt: skip
+    assert measured.confusions[2].pixel_accuracy() == pytest.approx(np.mean(rights))
+    assert list(measured.risks[2]) == ["entropy", "margin", "top"]
+    prior = evaluate(two, discs, steps=(2,), prior=True)
+    rights = [(two.label(np.array(Image.open(discs / "val" / "images" / f"scene{k}.png")), 2, prior=True).labels
+               == np.array(Image.open(discs / "val" / "labels" / f"scene{k}.png"))) for k in range(2)]  # fmt: skip
+    assert prior.confusions[2].pixel_accuracy() == pytest.approx(np.mean(rights))

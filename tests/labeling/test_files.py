@@ -19,6 +19,7 @@ from retint.images import (
     write_volume_labels,
     write_volume_probabilities,
 )
+from retint.labeling.backends.fused import Fused
 from retint.labeling.files import Wish, label_files
 from retint.network.work import work
 
@@ -132,8 +133,8 @@ def test_memory_stays_bounded_by_tiles(monkeypatch, arch, sizes):
 
     model, seen = make_model(arch, channels=1), []
     monkeypatch.setattr(module, "_PIECE_BYTES", 1 << 25)
-    network = model._network("float32")
-    network.U[0].register_forward_pre_hook(lambda _, x: seen.append(np.prod(x[0].shape[2:])))
+    network, context = model._network("float32"), Fused.context
+    monkeypatch.setattr(Fused, "context", lambda self, x: [seen.append(np.prod(x.shape[2:])), context(self, x)][1])
     for size in sizes:
         seen.clear()
         assert model.label(np.zeros(size, np.uint8), 1, precision="float32").labels.shape == size
@@ -226,3 +227,43 @@ def test_a_volume_of_other_voxels_is_noticed(volumes, tmp_path):
     assert model.spacing_warning((0.2, 0.2, 0.2), "micrometer", scale=2.0) is None
     assert model.spacing_warning((100.0, 100.0, 100.0), "nanometer") is None
     assert "proportions" in model.spacing_warning((100.0, 100.0, 200.0), "nanometer")
+
+
+@pytest.mark.parametrize("measure", ["entropy", "late"])
+def test_doubt_is_a_picture_that_programs_read(model, photographs, tmp_path, measure):
+    outcome = label_files(model, photographs, tmp_path / "out", Wish(steps=4, doubt=measure, overlay=False))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.doubt.png", "a.png", "b.doubt.png", "b.png"]
+    expected = model.label(read_image(photographs[1]), 4, doubt=True).doubt(measure)
+    written = read_labels(tmp_path / "out" / "b.doubt.png")
+    assert np.array_equal(written, (255 * expected).round())
+    assert outcome.images[1]["doubt"] == {"measure": measure, "mean": pytest.approx(expected.mean(), abs=2e-3)}
+    with Image.open(tmp_path / "out" / "b.doubt.png") as png:
+        blue, yellow = np.array(png.getpalette()).reshape(-1, 3)[[0, 255]]
+    assert blue.argmax() == 2
+    assert yellow.argmin() == 2
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".nii.gz", ".ome.zarr"])
+def test_doubt_of_a_volume_has_its_format(suffix, tmp_path):
+    model, voxels = make_model("slices-2", channels=1), RNG.integers(0, 256, (4, 16, 18), dtype=np.uint8)
+    image = tmp_path / f"v{suffix}"
+    write_volume_labels(image, voxels, [])
+    assert not label_files(model, [image], tmp_path / "out", Wish(steps=3, doubt="change", overlay=False)).failed
+    expected = model.label(voxels, 3, doubt=True).doubt("change")
+    assert np.array_equal(read_volume_labels(tmp_path / "out" / f"v.doubt{suffix}").pixels, (255 * expected).round())
+
+
+def test_each_image_stops_for_itself(model, tmp_path):
+    """At the step at which it would alone; between the drifts of the two there is a tolerance that stops one first."""
+    flat, noisy = np.full((40, 40, 3), 90, np.uint8), RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for name, pixels in (("flat", flat), ("noisy", noisy)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    images = [tmp_path / "flat.png", tmp_path / "noisy.png"]
+    between = sum(model.label(pixels, 2).drifts[1] for pixels in (flat, noisy)) / 2
+    for number, length in enumerate(({"until_settled": True}, {"tolerance": between})):
+        rows = label_files(model, images, tmp_path / str(number), Wish(**length)).images
+        alone = [model.label(pixels, **length) for pixels in (flat, noisy)]
+        assert [row["steps"] for row in rows] == [one.steps for one in alone]
+        assert ("drift" in rows[0]) == ("tolerance" in length)
+    assert min(row["steps"] for row in rows) == 2 < max(row["steps"] for row in rows)
+    assert all(row["drift"] < between for row in rows)

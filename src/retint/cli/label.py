@@ -45,6 +45,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--steps", type=whole, metavar="N", help="steps of refinement (default: as the model's card says)"
     )
     length.add_argument("--until-settled", action="store_true", help="take steps until no label changes, 256 at most")
+    length.add_argument(
+        "--tolerance", type=positive, metavar="X",
+        help="take steps until the probabilities move by less than X at one (mean over the image, 0 to 1), 256 at most",
+    )  # fmt: skip
     length.add_argument("--budget", type=seconds, metavar="TIME", help="as many steps as fit into a time: 50ms, 2s")
     parser.add_argument(
         "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"
@@ -71,6 +75,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strip", action="store_true", help="also write NAME.steps.png: the estimate at steps 1, 2, 4, 8"
     )
+    parser.add_argument(
+        "--doubt", action="store_true", help="also write NAME.doubt.png: how unsure each label is, 0 to 255"
+    )
+    parser.add_argument(
+        "--measure", choices=("entropy", "margin", "top", "change", "late"), default="entropy",
+        help="of --doubt: by the probabilities (entropy, margin, top), or by how much and how late a pixel changed",
+    )  # fmt: skip
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay")
     parser.add_argument(
         "--tile", type=whole, metavar="N", help="pixels of a tile's side, all axes alike (default: chosen; same result)"
@@ -101,9 +112,9 @@ def run(options: argparse.Namespace) -> int:
 
     model = load(options.model, options.device, options.precision, options.backend)
     wish = Wish(
-        steps=options.steps, until_settled=options.until_settled, budget=options.budget, scale=options.scale, tile=options.tile,
+        steps=options.steps, until_settled=options.until_settled, budget=options.budget, tolerance=options.tolerance, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
-        probabilities=options.probabilities, strip=options.strip, overwrite=options.overwrite, skip_existing=options.skip_existing,
+        probabilities=options.probabilities, strip=options.strip, doubt=options.measure if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
     )  # fmt: skip
     images = find_images(options.images)
     with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import DataProblems, RetintError
-from . import bench, catalogue, convert, demo, evaluate, export, label, train
+from . import bench, catalogue, convert, demo, evaluate, export, label, next, train
 
 _STOPPED = 130
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"retint {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (label, train, evaluate, catalogue, demo, convert, export, bench):
+    for module in (label, train, evaluate, next, catalogue, demo, convert, export, bench):
         module.add_to(verbs)
     options = parser.parse_args(arguments)
     try:

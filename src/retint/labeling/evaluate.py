@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import open_dataset
+from ..data import Dataset, open_dataset
 from ..errors import RetintError
 from ..network.hardware import Precision
-from ..scoring import Confusion, RocAuc
+from ..scoring import Calibration, Confusion, RiskCoverage, RocAuc, Temperature
+from .doubt import MEASURES, TRACED
+from .finer import Way
+from .labels import Labeling
 from .model import Model
 from .plan import TileSide
 
@@ -31,6 +34,10 @@ class Evaluation:
         confusions: for each number of steps, the counts (K, K), rows truth.
         aucs: for each number of steps, for two classes: the area under the ROC curve.
         worst: (mean IoU at the most steps, image), worst first.
+        calibrations: for each number of steps, how often labels are right at each of their probabilities.
+        risks: for each number of steps and measure of doubt, the error left when pixels are left out; if asked for.
+        temperature: by which the model divided log Y.
+        fitted: what a temperature may be fitted on, at the number of steps of the model's card; if asked for.
     """
 
     model: str
@@ -40,14 +47,22 @@ class Evaluation:
     confusions: dict[int, Confusion]
     aucs: dict[int, RocAuc] = field(default_factory=dict)
     worst: list[tuple[float, str]] = field(default_factory=list)
+    calibrations: dict[int, Calibration] = field(default_factory=dict)
+    risks: dict[int, dict[str, RiskCoverage]] = field(default_factory=dict)
+    temperature: float = 1.0
+    fitted: Temperature | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint eval --json` prints it."""
-        return {
+        figures = {
             "model": self.model, "dataset": self.dataset, "split": self.split, "images": len(self.worst),
+            "temperature": self.temperature,
             "steps": {str(step): self._figures(step) for step in self.confusions},
             "worst": [{"image": name, "miou": score} for score, name in self.worst],
         }  # fmt: skip
+        if self.fitted is not None:
+            figures["fitted"] = self.fitted.to_dict(self.temperature)
+        return figures
 
     def _figures(self, step: int) -> dict[str, Any]:
         confusion = self.confusions[step]
@@ -59,12 +74,34 @@ class Evaluation:
         if len(self.classes) == 2:
             figures["f1"] = {name: _number(confusion.f1(k)) for k, name in enumerate(self.classes)}
             figures["auc"] = _number(self.aucs[step].value())
+        figures["ece"] = _number(self.calibrations[step].error())
+        if risks := self.risks.get(step):
+            figures["aurc"] = {name: _number(risk.area()) for name, risk in risks.items()}
+            figures["aurc_best"] = _number(next(iter(risks.values())).best())
         return figures
+
+    def add(self, truth: NDArray[Any], labeling: Labeling) -> Confusion:
+        """Count an image at the number of steps of its labelling. Returns its own confusion."""
+        step, known = labeling.steps, truth != _IGNORE
+        own = Confusion(len(self.classes)).add(truth, labeling.labels)
+        self.confusions[step].merge(own)
+        for where, y in labeling.probability_parts():
+            self.calibrations[step].add(truth[where], y)
+            if step in self.aucs:
+                self.aucs[step].add(truth[where][known[where]] == 1, y[1][known[where]])
+        if risks := self.risks.get(step):
+            for where, doubts in labeling.doubt_parts(list(risks)):
+                there = known[where]
+                right = (labeling.labels[where] == truth[where])[there]
+                for risk, doubt in zip(risks.values(), doubts, strict=True):
+                    risk.add(right, doubt[there])
+        return own
 
 
 def evaluate(
     model: Model, dataset: str | Path, split: str | None = None, steps: Sequence[int] | None = None, *,
-    tile: TileSide | None = None, precision: Precision | None = None, progress: Callable[[int, int], None] | None = None,
+    tile: TileSide | None = None, precision: Precision | None = None, way: Way = "upsample", prior: bool = False,
+    doubt: bool = False, fit: bool = False, progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Label every image, or volume, of a part of a data set and compare with its labels.
 
@@ -73,20 +110,16 @@ def evaluate(
         dataset: a folder with images and labels.
         split: train, val or test; None takes val, or what there is.
         steps: the numbers of steps to measure at; None: 1, 2, 4, 8, or as many as the architecture is made for.
-        tile, precision: see `Model.label`.
+        tile, precision, way, prior: see `Model.label`.
+        doubt: measure the risk-coverage curves of doubt too.
+        fit: gather what a temperature may be fitted on too, at the number of steps of the model's card.
         progress: called with the images done and all images.
 
     Raises:
         RetintError: the data set's classes are not the model's, a file is unreadable, or there is no such part.
     """
     data = open_dataset(dataset)
-    if data.classes != model.classes:
-        raise RetintError(
-            f"{data.root / 'classes.json'}: classes {', '.join(data.classes)}; {model.name} has {', '.join(model.classes)}: the "
-            "names and their order must agree"
-        )
-    if data.dims != model.dims:
-        raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
+    check_fit(data, model)
     if steps is None:
         most = model.card.steps
         steps = sorted({min(step, most) for step in ((1, 2, 4, 8) if most >= 8 else range(1, most + 1))})
@@ -96,22 +129,26 @@ def evaluate(
     if name not in data.splits:
         raise RetintError(f"--split {name}: {data.root} has {', '.join(data.splits)}")
     pairs = data.splits[name].pairs
-    classes = len(model.classes)
-    result = Evaluation(
-        model.name, str(data.root), name, model.classes, {s: Confusion(classes) for s in sorted(set(steps))}
-    )
-    if classes == 2:
-        result.aucs = {s: RocAuc(bins=1 << 16) for s in result.confusions}
+    shown = sorted(set(steps))
+    result = _empty(model, str(data.root), name, shown)
+    at_once = way != "upsample" or model.at_once
+    if doubt:
+        measures = [one for one in MEASURES if not (at_once and one in TRACED)]
+        result.risks = {s: {measure: RiskCoverage() for measure in measures} for s in shown}
+    result.fitted = Temperature() if fit else None
+    taken = sorted({*shown, model.card.steps}) if fit else shown
     for done, pair in enumerate(pairs, start=1):
         image, truth = pair.read()
-        own = Confusion(classes)
-        for labeling in model.refinements(image, at=steps, tile=tile, precision=precision, where=str(pair.image)):
-            own = Confusion(classes)
-            own.add(truth, labeling.labels)
-            result.confusions[labeling.steps].merge(own)
-            if classes == 2:
-                for where, probabilities in labeling.probability_parts():
-                    _add_scores(result.aucs[labeling.steps], truth[where], probabilities)
+        own = Confusion(len(model.classes))
+        for labeling in model.refinements(
+            image, at=taken, tile=tile, precision=precision, way=way, prior=prior, doubt=doubt and not at_once,
+            where=str(pair.image),
+        ):  # fmt: skip
+            if labeling.steps in result.confusions:
+                own = result.add(truth, labeling)
+            if result.fitted is not None and labeling.steps == model.card.steps:
+                for where, y in replace(labeling, temperature=1.0).probability_parts():
+                    result.fitted.add(truth[where], y)
         result.worst.append((_number(own.miou()) or 0.0, pair.stem))
         if progress:
             progress(done, len(pairs))
@@ -119,9 +156,30 @@ def evaluate(
     return result
 
 
-def _add_scores(auc: RocAuc, truth: NDArray[Any], probabilities: NDArray[np.float32]) -> None:
-    known = truth != _IGNORE
-    auc.add(truth[known] == 1, probabilities[1][known])
+def check_fit(data: Dataset, model: Model) -> None:
+    """Whether a data set is one for the model.
+
+    Raises:
+        RetintError: it has other classes, or another kind of images.
+    """
+    if data.classes != model.classes:
+        raise RetintError(
+            f"{data.root / 'classes.json'}: classes {', '.join(data.classes)}; {model.name} has {', '.join(model.classes)}: the "
+            "names and their order must agree"
+        )
+    if data.dims != model.dims:
+        raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
+
+
+def _empty(model: Model, root: str, split: str, steps: Sequence[int]) -> Evaluation:
+    classes = len(model.classes)
+    result = Evaluation(
+        model.name, root, split, model.classes, {s: Confusion(classes) for s in steps},
+        calibrations={s: Calibration() for s in steps}, temperature=model.card.temperature,
+    )  # fmt: skip
+    if classes == 2:
+        result.aucs = {s: RocAuc(bins=1 << 16) for s in steps}
+    return result
 
 
 def _number(value: Any) -> float | None:

@@ -28,7 +28,8 @@ from ..images import (
     write_volume_probabilities,
 )
 from ..network.hardware import Precision, keep_memory
-from ..pictures import displayable, montage, overlay, strip
+from ..pictures import displayable, doubt_palette, montage, overlay, strip
+from .doubt import TRACED, Measure
 from .finer import Way
 from .labels import Labeling
 from .model import Model
@@ -48,6 +49,7 @@ class Wish:
     steps: int | None = None
     until_settled: bool = False
     budget: float | None = None
+    tolerance: float | None = None
     scale: float = 1.0
     tile: TileSide | None = None
     precision: Precision | None = None
@@ -59,6 +61,7 @@ class Wish:
     overlay: bool = True
     probabilities: bool = False
     strip: bool = False
+    doubt: Measure | None = None
     overwrite: bool = False
     skip_existing: bool = False
 
@@ -92,9 +95,9 @@ def label_files(
 
     Writes, for an image NAME.ext: NAME.png (labels, indexed, in the model's colours), NAME.overlay.png, and on request
     NAME.probabilities.tif (K, rows, columns), NAME.estimate.tif (the same on the label grid: a start that continues
-    exactly) and NAME.steps.png (the strip).
+    exactly), NAME.steps.png (the strip) and NAME.doubt.png (doubt from 0 to 1 as 0 to 255, indexed, dark blue to yellow).
 
-    Labels and probabilities of a volume NAME.ext have its format, its place and its spacing, and its suffix in place of
+    Labels, probabilities and doubt of a volume NAME.ext have its format, its place and its spacing, and its suffix in place of
     .png and .tif; its overlay shows four slices, its strip the middle one.
 
     Raises:
@@ -158,18 +161,23 @@ def _label(model: Model, begun: _Begun, wish: Wish) -> tuple[_Begun, Labeling]:
     return begun, model.label(
         begun.image.pixels, wish.steps, start=begun.start, hints=begun.hints,
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
-        record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities else None, way=wish.way,
-        resolution=wish.resolution, prior=wish.prior, where=str(begun.path),
+        record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
+        resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=str(begun.path),
     )  # fmt: skip
 
 
 def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> tuple[dict[str, Any], list[str]]:
     image, files, where = begun.image, begun.files, str(begun.path)
-    _write(model, labeling, image, files)
+    doubt = None if wish.doubt is None else doubt_levels(labeling, wish.doubt)
+    _write(model, labeling, image, files, doubt)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),
         "settled": labeling.settled, "fractions": {name: round(share, 6) for name, share in labeling.fractions.items()},
     }  # fmt: skip
+    if wish.tolerance is not None:
+        row["drift"] = round(labeling.drifts[-1], 8)
+    if doubt is not None:
+        row["doubt"] = {"measure": wish.doubt, "mean": round(float(doubt.mean()) / 255, 6)}
     warnings = (
         model.scale_warning(image.pixels, where, wish.scale),
         model.spacing_warning(image.spacing, image.unit, where, wish.scale),
@@ -194,7 +202,9 @@ def _read(path: Path, dims: int) -> Volume:
     return image
 
 
-def _write(model: Model, labeling: Labeling, image: Volume, files: dict[str, Path]) -> None:
+def _write(
+    model: Model, labeling: Labeling, image: Volume, files: dict[str, Path], doubt: NDArray[np.uint8] | None = None
+) -> None:
     """The labels last: where they are, everything is."""
     pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
     if "overlay" in files:
@@ -213,10 +223,22 @@ def _write(model: Model, labeling: Labeling, image: Volume, files: dict[str, Pat
             write_volume_probabilities(files["estimate"], labeling.estimate, model.classes, grid)
         else:
             write_probabilities(files["estimate"], labeling.estimate, model.classes)
+    if doubt is not None and volume:
+        write_volume_labels(files["doubt"], doubt, doubt_palette(), image)
+    elif doubt is not None:
+        write_labels(files["doubt"], doubt, doubt_palette())
     if volume:
         write_volume_labels(files["labels"], labeling.labels, palette, image)
     else:
         write_labels(files["labels"], labeling.labels, palette)
+
+
+def doubt_levels(labeling: Labeling, measure: Measure) -> NDArray[np.uint8]:
+    """The doubt of every pixel as 0 (sure) to 255, of the labels' shape."""
+    levels = np.empty(labeling.labels.shape, np.uint8)
+    for where, part in labeling.doubt_parts([measure]):
+        levels[where] = (part[0] * 255).round()
+    return levels
 
 
 def _grid_of(labeling: Labeling, estimate: NDArray[np.float32], image: Volume) -> Volume:
@@ -267,6 +289,8 @@ def _outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
         files["overlay"] = out / f"{stem}.overlay.png"
     if wish.strip:
         files["strip"] = out / f"{stem}.steps.png"
+    if wish.doubt:
+        files["doubt"] = out / f"{stem}.doubt{labels}"
     if wish.probabilities:
         files["probabilities"] = out / f"{stem}.probabilities{planes}"
         files["estimate"] = out / f"{stem}.estimate.tif"

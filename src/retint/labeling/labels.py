@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import RetintError
+from .doubt import TRACED, Measure, check_measure, doubt_of
 from .pixels import Pixels, bands
+from .starts import UNKNOWN
 from .tiles import Tile, slices
 
 
@@ -29,6 +31,10 @@ class Labeling:
             for images too large to keep it, unless asked for.
         recorded: labels at the steps that were asked for, of the shape of `labels`.
         scale: at which the image was labelled.
+        drifts: how far Y moved at each step: the mean over the label cells of half of sum |Y(t) - Y(t-1)|, 0 to 1; 1 at a
+            first step from nothing. Empty for ways that take all steps at once.
+        temperature: by which log Y is divided for `probabilities` and `doubt`, as the model's card has it (Guo et al.
+            2017). `estimate` and `labels` do not depend on it.
     """
 
     labels: NDArray[np.uint8]
@@ -40,7 +46,10 @@ class Labeling:
     estimate: NDArray[np.float32] | None = None
     recorded: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
     scale: float = 1.0
+    drifts: tuple[float, ...] = ()
+    temperature: float = 1.0
     _hints: NDArray[np.uint8] | None = None
+    _trace: NDArray[np.float32] | None = None
 
     @property
     def change(self) -> float:
@@ -70,6 +79,34 @@ class Labeling:
             raise RetintError("probabilities: not kept for an image of this size; label it with keep=True")
         return self._parts(self.estimate)
 
+    def doubt(self, measure: str = "entropy") -> NDArray[np.float32]:
+        """How unsure the label of every pixel is, (rows, columns) or (slices, rows, columns), float32, 0 to 1; 0 at hints.
+
+        Args:
+            measure: entropy, margin, top, change or late: see `retint.labeling.doubt.Measure`.
+
+        Raises:
+            RetintError: no such measure; `change` or `late` without `Model.label(doubt=True)`; see `probabilities`.
+        """
+        parts = self.doubt_parts([measure])
+        doubt = np.empty(self.labels.shape, np.float32)
+        for where, part in parts:
+            doubt[where] = part[0]
+        return doubt
+
+    def doubt_parts(self, measures: Sequence[str]) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float32]]]:
+        """Some measures of doubt part by part: where each part lies, and its values (measures, pixels ...).
+
+        Raises:
+            RetintError: see `doubt`.
+        """
+        chosen = [check_measure(name) for name in measures]
+        if self._trace is None and (traced := [name for name in chosen if name in TRACED]):
+            raise RetintError(f"doubt: {' and '.join(traced)} not recorded; label with doubt=True")
+        if self.estimate is None:
+            raise RetintError("doubt: not kept for an image of this size; label it with keep=True")
+        return self._doubts(chosen, self.estimate)
+
     @property
     def fractions(self) -> dict[str, float]:
         """Share of the pixels that each class has."""
@@ -78,14 +115,43 @@ class Labeling:
         return {name: float(n) / self.labels.size for name, n in zip(self.classes, np.asarray(counts), strict=True)}
 
     def _parts(self, estimate: NDArray[np.float32]) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float32]]]:
-        cells, classes = estimate.shape[1:], len(self.classes)
-        pixels = Pixels(self.labels.shape, cells, self.strides, self.scale)
-        for tile in pixels.parts(Tile.whole(cells), classes):
+        for pixels, tile in self._tiles(estimate):
+            yield pixels.of(tile), self._part(pixels, tile, estimate)
+
+    def _doubts(
+        self, measures: Sequence[Measure], estimate: NDArray[np.float32]
+    ) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float32]]]:
+        for pixels, tile in self._tiles(estimate):
             where = pixels.of(tile)
-            part = np.ascontiguousarray(estimate[(slice(None), *slices(tile.outer))])
-            y: NDArray[np.float32] = torch.softmax(pixels.scores(tile, torch.from_numpy(part)[None]), 0).numpy()
-            if self._hints is not None:
-                hints = self._hints[where]
-                known = hints < classes
-                y[:, known] = np.arange(classes)[:, None] == hints[known]
-            yield where, y
+            y = self._part(pixels, tile, estimate) if set(measures) - set(TRACED) else None
+            traced = None if self._trace is None else pixels.values(tile, _cut(self._trace, tile)).numpy()
+            part = np.zeros((len(measures), *self.labels[where].shape), np.float32)
+            for plane, measure in zip(part, measures, strict=True):
+                if measure in TRACED:
+                    assert traced is not None
+                    free = True if self._hints is None else self._hints[where] == UNKNOWN
+                    np.copyto(plane, traced[TRACED.index(measure)], where=free)
+                else:
+                    assert y is not None
+                    plane[:] = doubt_of(y, measure)
+            yield where, part
+
+    def _tiles(self, estimate: NDArray[np.float32]) -> Iterator[tuple[Pixels, Tile]]:
+        pixels = Pixels(self.labels.shape, estimate.shape[1:], self.strides, self.scale)
+        for tile in pixels.parts(Tile.whole(pixels.cells), len(self.classes)):
+            yield pixels, tile
+
+    def _part(self, pixels: Pixels, tile: Tile, estimate: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The probabilities at the pixels of a tile's core, (K, pixels ...)."""
+        scores = pixels.scores(tile, _cut(estimate, tile))
+        y: NDArray[np.float32] = torch.softmax(scores / self.temperature, 0).numpy()
+        if self._hints is not None:
+            hints, classes = self._hints[pixels.of(tile)], len(self.classes)
+            known = hints < classes
+            y[:, known] = np.arange(classes)[:, None] == hints[known]
+        return y
+
+
+def _cut(planes: NDArray[np.float32], tile: Tile) -> torch.Tensor:
+    """The outer part of a tile, (1, N, cells ...)."""
+    return torch.from_numpy(np.ascontiguousarray(planes[(slice(None), *slices(tile.outer))]))[None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..network.hardware import Precision, channels_last, compute_dtype
 from .advice import spacing_advice, texture_advice
 from .backends import FLOAT32, Backend, Engine, engine
 from .canvas import Canvas
+from .doubt import Trace
 from .finer import Way, finer
 from .labels import Labeling
 from .pixels import Pixels, scaled_size
@@ -87,11 +88,16 @@ class Model:
         """Image pixels per label cell along each axis."""
         return self._folded.strides
 
+    @property
+    def at_once(self) -> bool:
+        """Whether it takes a fixed number of steps at once, so that starts, hints and records of the steps do not go with it."""
+        return bool(self._folded.architecture.instances)
+
     def label(
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
         record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
-        where: str = "image",
+        tolerance: float | None = None, doubt: bool = False, where: str = "image",
     ) -> Labeling:  # fmt: skip
         """Label every pixel of an image, or every voxel of a volume if the model is a 3-D one.
 
@@ -115,21 +121,26 @@ class Model:
             resolution: with `stitch`, image pixels per label: 1, or another divisor of the stride.
             prior: multiply the classes' probabilities, at every step, by those of the whole image: for models that
                 learned from tags (Pinheiro and Collobert 2015, section 3.3). It depends on the image's every pixel.
+            tolerance: take steps until Y moves by less than this at one (256 at most): the mean over the label cells of half
+                of sum |Y(t) - Y(t-1)|, from 0 to 1; see `Labeling.drifts`.
+            doubt: keep what `Labeling.doubt` needs, the record of how cells changed from step to step too.
             where: what to call the image in messages.
 
         Raises:
             RetintError: something given does not fit the model; the message says what and how to mend it.
         """
-        if sum((steps is not None, until_settled, budget is not None)) > 1:
-            raise RetintError("steps, until settled, budget: give one of them")
+        if sum((steps is not None, until_settled, budget is not None, tolerance is not None)) > 1:
+            raise RetintError("steps, until settled, budget, tolerance: give one of them")
         if steps is not None and steps < 1:
             raise RetintError(f"--steps {steps}: at least 1 is needed")
+        if tolerance is not None and not tolerance > 0:
+            raise RetintError(f"--tolerance {tolerance:g}: expected a number above 0")
         source = Source(image, self.card, self.dims, where, scale)
         wanted = steps or self.card.steps
-        if way != "upsample" or self._folded.architecture.instances:
+        if way != "upsample" or self.at_once:
             given = {"a start": start is not None, "hints": hints is not None, "until settled": until_settled,
-                     "a budget": budget is not None, "a prior": prior,
-                     f"--backend {self.backend}": self.backend not in ("auto", "torch")}  # fmt: skip
+                     "a budget": budget is not None, "a prior": prior, "a tolerance": tolerance is not None,
+                     "a record of doubt": doubt, f"--backend {self.backend}": self.backend not in ("auto", "torch")}  # fmt: skip
             self._refuse_finer(given, way)
             every = [*(step for step in record if step <= wanted), wanted]
             *recorded, last = self._finer(source, every, way, resolution, precision, scale)
@@ -137,11 +148,18 @@ class Model:
         refinement = self._refinement(source, start, hints, tile, precision)
         if prior:
             refinement.prior = self._prior(refinement)
+        if doubt:
+            refinement.trace = Trace(refinement.cells)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
-        kept = (small if keep is None else keep) or until_settled or budget is not None
+        kept = (
+            (small if keep is None else keep) or until_settled or budget is not None or tolerance is not None or doubt
+        )
         canvas = Canvas(refinement, source.own, scale, record)
         if until_settled:
-            settled = self._until_settled(refinement, canvas)
+            settled = self._until(refinement, canvas, lambda step: refinement.changes[step] == 0, running=2)
+        elif tolerance is not None:
+            self._until(refinement, canvas, lambda step: refinement.drifts[step] < tolerance, running=1)
+            settled = refinement.changes[-1] == 0
         elif budget is not None:
             settled = self._within(refinement, canvas, budget)
         else:
@@ -153,7 +171,8 @@ class Model:
 
     def refinements(
         self, image: Any, *, start: Any = None, hints: Any = None, tile: TileSide | None = None, precision: Precision | None = None,
-        scale: float = 1.0, at: Sequence[int] | None = None, where: str = "image",
+        scale: float = 1.0, at: Sequence[int] | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
+        doubt: bool = False, where: str = "image",
     ) -> Iterator[Labeling]:  # fmt: skip
         """One estimate after another, for as long as one asks; arguments as for `label`.
 
@@ -162,13 +181,23 @@ class Model:
         """
         source = Source(image, self.card, self.dims, where, scale)
         targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
-        if self._folded.architecture.instances:
-            self._refuse_finer({"a start": start is not None, "hints": hints is not None}, "upsample")
+        if way != "upsample" or self.at_once:
+            given = {
+                "a start": start is not None,
+                "hints": hints is not None,
+                "a prior": prior,
+                "a record of doubt": doubt,
+            }
+            self._refuse_finer(given, way)
             groups = ([target] for target in targets) if at is None else [sorted(set(at))]
             for group in groups:
-                yield from self._finer(source, group, "upsample", 1, precision, scale)
+                yield from self._finer(source, group, way, resolution, precision, scale)
             return
         refinement = self._refinement(source, start, hints, tile, precision)
+        if prior:
+            refinement.prior = self._prior(refinement)
+        if doubt:
+            refinement.trace = Trace(refinement.cells)
         for target in targets:
             while (left := target - refinement.steps) > 0:
                 refinement.advance(left if refinement.whole else min(left, refinement.sweep))
@@ -216,7 +245,9 @@ class Model:
             dtype: of the image.
         """
         pixel = np.dtype(dtype).itemsize * prod(shape[self.dims :])
-        return self._session_bytes(tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale)
+        return self._session_bytes(
+            tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale
+        )
 
     def _session_bytes(
         self, own: tuple[int, ...], pixel: int, steps: int, started: bool, precision: Precision | None, scale: float
@@ -242,6 +273,7 @@ class Model:
             yield Labeling(
                 labels=pixels.labels(estimate), steps=step, changes=tuple(found.changes[:step]),
                 settled=found.changes[step - 1] == 0, classes=self.classes, strides=strides, estimate=estimate, scale=scale,
+                temperature=self.card.temperature,
             )  # fmt: skip
 
     def _refuse_finer(self, given: dict[str, bool], way: Way) -> None:
@@ -271,6 +303,7 @@ class Model:
         return Labeling(
             labels=labels, steps=refinement.steps, changes=tuple(refinement.changes), settled=settled, classes=self.classes,
             strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
+            drifts=tuple(refinement.drifts), temperature=self.card.temperature, _trace=refinement.traced(),
         )  # fmt: skip
 
     def export(self, folder: str | Path, format: Format = "onnx", *, overwrite: bool = False) -> list[Path]:
@@ -331,17 +364,20 @@ class Model:
         return self._ready[dtype]
 
     @staticmethod
-    def _until_settled(refinement: Refinement, canvas: Canvas) -> bool:
-        """Steps until two running change no label; exact in tiles too, by going back within a sweep."""
+    def _until(refinement: Refinement, canvas: Canvas, still: Callable[[int], bool], running: int) -> bool:
+        """Steps until so many running are still (asked by their index); exact in tiles too, by going back within a sweep."""
         quiet = 0
         while refinement.steps < MOST_STEPS:
             take = 1 if refinement.whole else max(refinement.sweep // 2, 1)
-            before, done = refinement.estimate, refinement.steps
-            for number, change in enumerate(refinement.advance(take, emit=canvas.paint, at=canvas.at()), start=1):
-                quiet = quiet + 1 if change == 0 else 0
-                if quiet == 2:
+            before, done, trace = refinement.estimate, refinement.steps, refinement.trace
+            if trace is not None and take > 1:
+                refinement.trace = trace.copy()
+            refinement.advance(take, emit=canvas.paint, at=canvas.at())
+            for number in range(1, take + 1):
+                quiet = quiet + 1 if still(done + number - 1) else 0
+                if quiet == running:
                     if number < take:
-                        refinement.back_to(before, done)
+                        refinement.back_to(before, done, trace)
                         refinement.advance(number)
                     return True
         return False
@@ -359,9 +395,7 @@ class Model:
                 return refinement.changes[-1] == 0
 
 
-def load(
-    name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto"
-) -> Model:
+def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:
     """The model of a bundled name, a file, or a hub id.
 
     Raises:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from ..network.grid import SMALLEST, log_probabilities_at_pixels
+from ..network.grid import MODES, SMALLEST
 from .resample import linear
 from .tiles import Tile, slices
 
@@ -56,17 +57,29 @@ class Pixels:
             tile: the tile.
             estimate: Y of its outer part, (1, K, cells ...).
         """
+        return self.values(tile, estimate.clamp(min=SMALLEST).log())
+
+    def values(self, tile: Tile, planes: Tensor) -> Tensor:
+        """Any planes of the label grid at the pixels of a tile's core, (N, pixels ...), linear between the cells' centres.
+
+        Args:
+            tile: the tile.
+            planes: its outer part, (1, N, cells ...).
+        """
         where, scaled = self.of(tile), scaled_size(self.size, self.scale) != self.size
         if not scaled:
-            full = log_probabilities_at_pixels(estimate, self.strides)[0]
+            full = planes[0]
+            if max(self.strides) > 1:
+                factors, mode = tuple(map(float, self.strides)), MODES[len(self.strides)]
+                full = F.interpolate(planes, scale_factor=factors, mode=mode, align_corners=False)[0]
             begins = [first * stride for (first, _), stride in zip(tile.outer, self.strides, strict=True)]
             cut = slices(tuple((p.start, p.stop) for p in where), tuple((b, b) for b in begins))
             return full[(slice(None), *cut)]
-        scores = estimate[0].clamp(min=SMALLEST).log()
+        full = planes[0]
         for axis in reversed(range(len(where))):
             taps = linear(where[axis].start, where[axis].stop, self.cells[axis], self._pitches[axis])
-            scores = taps.along(scores, axis + 1, tile.outer[axis][0])
-        return scores
+            full = taps.along(full, axis + 1, tile.outer[axis][0])
+        return full
 
     def labels(self, estimate: NDArray[np.float32]) -> NDArray[np.uint8]:
         """The labels of all pixels, (pixels ...), from Y (K, cells ...)."""

@@ -18,6 +18,7 @@ from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
 from ..network.hardware import laid_out
 from .backends import Engine
+from .doubt import Trace
 from .plan import Plan
 from .source import Source
 from .starts import LabelMap, Start
@@ -46,6 +47,8 @@ class Refinement:
         prior: logarithm of what multiplies the classes' probabilities at every step, (K,), if anything does.
         steps: taken so far.
         changes: share of label cells whose label changed, at each step so far (the first: against the start).
+        drifts: how far Y moved, at each step so far: the mean over the label cells of half of sum |Y(t) - Y(t-1)|.
+        trace: what the steps did to each cell, if anybody asked.
     """
 
     def __init__(
@@ -57,7 +60,8 @@ class Refinement:
         self.cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
         self.tile, self.sweep = plan.tile, plan.sweep
         self.whole = all(n <= t for n, t in zip(self.cells, self.tile, strict=True))
-        self.steps, self.changes = 0, list[float]()
+        self.steps, self.changes, self.drifts = 0, list[float](), list[float]()
+        self.trace: Trace | None = None
         # the last period may have cells beyond the image, which do not count
         self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
         parameter = next(network.parameters())
@@ -91,7 +95,7 @@ class Refinement:
             The share of cells whose label changed at each of these steps.
         """
         after = room_for((self.network.classes, *self.cells)) if keep else None
-        counts = np.zeros(steps)
+        counts, drifts = np.zeros(steps), np.zeros(steps)
         started = self.steps > 0 or self.start is not None
         halo = [g.tile_halo(steps, started) for g in self.network.geometry]
         for tile in Tile.whole(self.cells).split(self.tile, halo):
@@ -101,8 +105,9 @@ class Refinement:
             for number, estimate in enumerate(self._steps(context, hints, before, steps)):
                 labels = self._labels(tile, estimate)
                 counts[number] += labels.numel() if previous is None else int((labels != previous).sum())
-                previous = labels
                 step = self.steps + number + 1
+                drifts[number] += labels.numel() if before is None else self._follow(tile, step, before, estimate)
+                previous, before = labels, estimate
                 if emit is not None and step in at:
                     emit(tile, step, estimate)
             if after is not None:
@@ -114,6 +119,7 @@ class Refinement:
         self.steps += steps
         changes = [float(n) / prod(self._seen) for n in counts]
         self.changes += changes
+        self.drifts += [float(n) / prod(self._seen) for n in drifts]
         return changes
 
     def image_scores(self) -> Tensor:
@@ -128,11 +134,15 @@ class Refinement:
                 parts.append((aggregate(core).cpu(), prod(core.shape[2:])))
         return merged(parts)[0]
 
-    def back_to(self, estimate: NDArray[np.float32] | None, steps: int) -> None:
-        """Return to an earlier estimate."""
-        self._estimate = estimate
+    def back_to(self, estimate: NDArray[np.float32] | None, steps: int, trace: Trace | None = None) -> None:
+        """Return to an earlier estimate, and to the trace of that time."""
+        self._estimate, self.trace = estimate, trace
         self.steps = steps
-        del self.changes[steps:]
+        del self.changes[steps:], self.drifts[steps:]
+
+    def traced(self) -> NDArray[np.float32] | None:
+        """How much and how late each cell changed, (2, cells ...), if it was traced: see `Trace.maps`."""
+        return None if self.trace is None else self.trace.maps(self.steps)
 
     def cut(self, tile: Tile) -> Tensor:
         """The outer part of a tile from the kept estimate, (1, K, cells ...)."""
@@ -176,6 +186,15 @@ class Refinement:
                         scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
                     estimate = _hinted(torch.softmax(scores, 1), hints)
             yield estimate
+
+    def _follow(self, tile: Tile, step: int, before: Tensor, estimate: Tensor) -> float:
+        """How far Y moved in those cells of a tile's core that lie in the image, summed; the trace has it for each."""
+        core = (slice(None), *slices(tile.core, tile.outer))
+        old, new = before[0][core], estimate[0][core]
+        moved = (new - old).abs().sum(0) / 2
+        if self.trace is not None:
+            self.trace.follow(tile.core, step, moved, new.max(0).indices != old.max(0).indices)
+        return float(moved[slices(self._inside(tile), tile.core)].sum(dtype=torch.float64))
 
     def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The labels of those cells of a tile's core that lie in the image."""

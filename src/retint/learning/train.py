@@ -21,6 +21,7 @@ from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
 from ..network.hardware import Precision, channels_last, keep_memory, laid_out
 from ..pictures import plot_log
+from ..scoring import Temperature
 from ..wholefile import whole_file
 from .average import Average
 from .begin import architecture_of, take_weights
@@ -325,10 +326,12 @@ class Run:
         if not len(self.held):
             return
         steps = sorted({min(step, self.card.steps) for step in _SCORED_STEPS})
-        confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps)
+        fitted = Temperature()
+        confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps, temperature=fitted)
         self.progress.score = confusions[steps[-1]].miou()
         scores = {str(s): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for s, c in confusions.items()}
-        self.card = replace(self.card, scores={"images": len(self.held), "steps": scores})
+        figures = {"images": len(self.held), "steps": scores, "fitted": fitted.to_dict()}
+        self.card = replace(self.card, scores=figures, temperature=fitted.value())
 
     def _save_model(self) -> None:
         if not self.fabric.is_global_zero:

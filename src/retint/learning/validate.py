@@ -10,14 +10,14 @@ from ..network import RecurrentNetwork
 from ..network.grid import log_probabilities_at_pixels
 from ..network.hardware import laid_out
 from ..network.layers import part
-from ..scoring import Confusion
+from ..scoring import Confusion, Temperature
 from .examples import Examples
 
 
 @torch.inference_mode()
 def validate(
     network: RecurrentNetwork, examples: Examples, mean: Sequence[float], std: Sequence[float], steps: Sequence[int],
-    most: int | None = None,
+    most: int | None = None, temperature: Temperature | None = None,
 ) -> dict[int, Confusion]:  # fmt: skip
     """The confusion of whole images at each number of steps.
 
@@ -27,6 +27,7 @@ def validate(
         mean, std: of the channels.
         steps: after which to look.
         most: look at no more images than this, evenly spread.
+        temperature: to be fitted on what the last of these steps gives.
     """
     device = next(network.parameters()).device
     confusions = {step: Confusion(examples.classes) for step in steps}
@@ -40,4 +41,6 @@ def validate(
                 scores = log_probabilities_at_pixels(estimate, network.strides_at(step))[0]
                 scores = part(scores, map(slice, labels.shape))
                 confusions[step].add(labels.numpy(), scores.argmax(0).cpu().numpy())
+                if temperature is not None and step == max(steps):
+                    temperature.add(labels.numpy(), torch.softmax(scores.float(), 0).cpu().numpy())
     return confusions

@@ -167,12 +167,12 @@ def max_pool(x: Tensor, size: tuple[int, ...], gap: tuple[int, ...] | None = Non
 
 
 def finer(x: Tensor, up: Sequence[int]) -> Tensor:
-    """Planes (N, channels * product of up, cells ...) as (N, channels, up * cells ...)."""
-    count, dims = x.shape[0], len(up)
-    y = x.reshape(count, -1, *up, *x.shape[2:])
-    order = [n for axis in range(dims) for n in (2 + dims + axis, 2 + axis)]
-    y = y.permute(0, 1, *order).reshape(count, y.shape[1], *(n * u for n, u in zip(x.shape[2:], up, strict=True)))
-    return y.contiguous(memory_format=torch.channels_last if dims == 2 else torch.channels_last_3d)
+    """Planes (N, channels * product of up, cells ...) as (N, channels, up * cells ...); both with their channels last."""
+    dims, sizes = len(up), [n * u for n, u in zip(x.shape[2:], up, strict=True)]
+    y = x.movedim(1, -1).reshape(len(x), *x.shape[2:], -1, *up)
+    order = [n for axis in range(dims) for n in (1 + axis, 2 + dims + axis)]
+    y = y.permute(0, *order, 1 + dims).reshape(len(x), *sizes, -1)
+    return y.movedim(-1, 1)
 
 
 def chain(layers: Sequence[Layer], channels: int, classes: int, dims: int, padding: Padding) -> nn.Sequential:

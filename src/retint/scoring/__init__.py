@@ -2,7 +2,18 @@
 
 from .auc import RocAuc
 from .borders import near_borders
+from .calibration import Calibration, Temperature
 from .confusion import Confusion
 from .partition import components, partition_scores
+from .risk import RiskCoverage
 
-__all__ = ["Confusion", "RocAuc", "components", "near_borders", "partition_scores"]
+__all__ = [
+    "Calibration",
+    "Confusion",
+    "RiskCoverage",
+    "RocAuc",
+    "Temperature",
+    "components",
+    "near_borders",
+    "partition_scores",
+]

@@ -34,6 +34,7 @@ class Fused:
     def __init__(self, network: RecurrentNetwork) -> None:
         self._network = network
         self._at_once = network.architecture.activation == "relu" and max(network.pool) == 1
+        self._parts: tuple[Tensor, Tensor, Tensor | None] | None = None
 
     def context(self, image: Tensor) -> Tensor:
         """U * X."""
@@ -52,9 +53,16 @@ class Fused:
         *layers, last = network.W.children() if len(network.W) else (None,)
         if estimate is None or not isinstance(last, Unit) or not self._at_once or not _plain(last):
             return network.logits(context, estimate)
-        before, detail = network.parts(context)
-        hidden = _one_pass(last, _through(layers, estimate), laid_out(before), "relu")
+        before, detail = self._apart(context)
+        hidden = _one_pass(last, _through(layers, estimate), before, "relu")
         return _through(network.V, hidden, detail)
+
+    def _apart(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The hidden layer's planes of U * X and the detail's, laid out once for all steps."""
+        if self._parts is None or self._parts[0] is not context:
+            before, detail = self._network.parts(context)
+            self._parts = context, laid_out(before), None if detail is None else laid_out(detail)
+        return self._parts[1:]
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:

@@ -1,0 +1,91 @@
+"""How well the shipped models know what they do not know: python benchmarks/doubt.py --data DIR [--limit N].
+
+The validation images of each set, in the order of their names (of time in camvid, of depth in em), are cut in halves: the
+temperature is fitted on the first, everything else is measured on the second. Neighbours across the cut are alike.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import retint
+from common import RESULTS, parser, retina_parts, write
+from retint.data import open_dataset
+from retint.labeling.doubt import MEASURES
+from retint.pictures import plot_reliability, plot_risk
+from retint.scoring import Calibration, RiskCoverage, Temperature
+
+OUT = (0.05, 0.1, 0.2)
+
+
+def halves(data: Path, limit: int | None) -> tuple[list, list]:
+    pairs = list(open_dataset(data).splits["val"].pairs)
+    if limit is not None and limit < len(pairs):
+        pairs = [pairs[round(k * (len(pairs) - 1) / (limit - 1))] for k in range(limit)]
+    return pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]
+
+
+def measure(name: str, data: Path, limit: int | None) -> dict:
+    model = retint.load(name)
+    model.card = replace(model.card, temperature=1.0)
+    first, second = halves(data, limit)
+    fitted = Temperature()
+    for pair in first:
+        image, truth = pair.read()
+        for where, y in model.label(image).probability_parts():
+            fitted.add(truth[where], y)
+    temperature = fitted.value()
+    before, after = Calibration(), Calibration()
+    risks = {one: RiskCoverage() for one in MEASURES}
+    uncalibrated = {one: RiskCoverage() for one in ("entropy", "margin", "top")}
+    for pair in second:
+        image, truth = pair.read()
+        plain = model.label(image, doubt=True)
+        soft = replace(plain, temperature=temperature)
+        known, right = truth != 255, plain.labels == truth
+        for labeling, calibration, measured in ((plain, before, uncalibrated), (soft, after, risks)):
+            for where, y in labeling.probability_parts():
+                calibration.add(truth[where], y)
+            for where, doubts in labeling.doubt_parts(list(measured)):
+                for risk, doubt in zip(measured.values(), doubts, strict=True):
+                    risk.add(right[where][known[where]], doubt[known[where]])
+    entropy = risks["entropy"]
+    for kind, calibration in (("before", before), ("after", after)):
+        title = f"{name}, {kind}: expected calibration error {calibration.error():.3f}"
+        plot_reliability(RESULTS / f"doubt-{name}-{kind}.png", *calibration.table(), title)
+    curves = {one: risk.curve() for one, risk in risks.items()}
+    plot_risk(RESULTS / f"doubt-{name}-risk.png", curves, name, {one: risk.area() for one, risk in risks.items()})
+    row = {
+        "images_fitted": len(first), "images_measured": len(second), "steps": model.card.steps,
+        "temperature": temperature, "ece_before": before.error(), "ece_after": after.error(),
+        "pixels_wrong": entropy.error(), "aurc_best": entropy.best(),
+        "aurc": {one: risk.area() for one, risk in risks.items()},
+        "aurc_at_temperature_1": {one: risk.area() for one, risk in uncalibrated.items()},
+        "wrong_when_left_out": {str(out): {one: risk.left(out) for one, risk in risks.items()} for out in OUT},
+    }  # fmt: skip
+    print(name, {key: np.round(value, 4) for key, value in row.items() if isinstance(value, float)}, flush=True)
+    return row
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--models", nargs="+", default=["street", "membrane", "vessel"])
+    options.add_argument("--limit", type=int, metavar="N", help="images of each set, evenly spread, to try it out")
+    given = options.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        sets = {
+            "street": given.data / "camvid",
+            "membrane": given.data / "em",
+            "vessel": retina_parts(given.data, Path(folder) / "retina"),
+        }
+        rows = {name: measure(name, sets[name], given.limit) for name in given.models}
+    write("doubt", {"split": "val: temperature from its first half, figures from its second", "models": rows})
+
+
+if __name__ == "__main__":
+    main()

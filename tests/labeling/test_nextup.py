@@ -1,0 +1,145 @@
+"""What to label next: properties of the choice, and the door."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from made import fresh, make_model, scene, write_set
+from retint.cli.main import main
+from retint.errors import RetintError
+from retint.images import write_volume_labels
+from retint.labeling import Model
+from retint.labeling.layout import distances, layout, most_doubted
+from retint.labeling.nextup import Candidate, candidate, choose, find_unlabelled, next_images
+from retint.modelfile import save_model
+from retint.network import weights
+
+
+@pytest.fixture
+def two():
+    card = replace(make_model(classes=2).card, classes=("ground", "disc"), temperature=1.7)
+    return Model(fresh(card), card, device="cpu", name="two")
+
+
+def made_up(name, doubt, shares):
+    return Candidate(
+        Path(name), doubt, np.tile(np.array(shares, np.float32)[:, None], (1, 16)), ((0, 1), (0, 1)), doubt
+    )
+
+
+def test_near_identical_images_are_not_all_first():
+    frames = [made_up(f"frame{k}", 0.5 + 0.001 * k, [0.8, 0.2]) for k in range(10)]
+    others = [made_up("odd", 0.2, [0.1, 0.9]), made_up("sure", 0.0, [0.5, 0.5])]
+    chosen = [choice.candidate.image.name for choice in choose(frames + others, [], 12)]
+    assert chosen[:2] == ["frame9", "odd"]
+    assert len(set(chosen)) == 12
+    first, second = choose(frames + others, [], 2)
+    assert (first.distance, second.distance) == (1, pytest.approx(0.7))
+    assert second.worth == pytest.approx(0.2 * 0.7)
+
+
+def test_what_is_like_a_labelled_image_comes_late():
+    images = [made_up("a", 0.5, [0.8, 0.2]), made_up("b", 0.4, [0.3, 0.7])]
+    labelled = np.tile(np.array([[0.8], [0.2]], np.float32), (1, 16))
+    assert [c.candidate.image.name for c in choose(images, [labelled], 2)] == ["b", "a"]
+    nothing = np.full((2, 16), np.nan, np.float32)
+    assert [c.candidate.image.name for c in choose(images, [nothing], 2)] == ["a", "b"]
+
+
+def test_distances_leave_unlabelled_parts_out():
+    first = np.array([[[1.0, 0.0]], [[0.0, 1.0]]], np.float32).transpose(
+        1, 0, 2
+    )  # one layout of two classes, two parts
+    assert distances(first, first[0]) == pytest.approx([0])
+    assert distances(first, first[0][::-1]) == pytest.approx([1])
+    half = first[0].copy()
+    half[:, 1] = np.nan
+    assert distances(first, half[::-1]) == pytest.approx([1])
+
+
+@pytest.mark.parametrize("shape", [(13, 9), (5, 8, 7)])
+def test_the_region_is_the_most_doubted_box(shape):
+    doubt = np.random.default_rng(0).random(shape).astype(np.float32)
+    sides = tuple(max(n // 3, 1) for n in shape)
+    windows = (
+        np.lib.stride_tricks.sliding_window_view(doubt, sides).reshape(*np.subtract(shape, sides) + 1, -1).mean(-1)
+    )
+    corner, mean = most_doubted(doubt, sides)
+    assert corner == np.unravel_index(windows.argmax(), windows.shape)
+    assert mean == pytest.approx(windows.max())
+    assert most_doubted(doubt, shape)[1] == pytest.approx(doubt.mean())
+
+
+def test_layout_is_the_mean_of_each_part():
+    y = np.random.default_rng(0).random((3, 8, 12)).astype(np.float32)
+    assert layout(y) == pytest.approx(y.reshape(3, 4, 2, 4, 3).mean((2, 4)).reshape(3, 16))
+    assert layout(y[:, :2, :1]).shape == (3, 16)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_candidate_agrees_with_its_labeling(two, scale):
+    image, _ = scene(np.random.default_rng(0), (50, 70))
+    labeling = two.label(image, 3, scale=scale)
+    one = candidate(Path("a"), labeling, 16)
+    assert one.doubt == pytest.approx(labeling.doubt().mean(), abs=0.05)
+    for (first, last), n in zip(one.region, (50, 70), strict=True):
+        assert 0 <= first < last <= n
+        assert last - first <= 17
+    box = tuple(slice(*span) for span in one.region)
+    assert one.region_doubt == pytest.approx(labeling.doubt()[box].mean(), abs=0.1)
+    assert one.region_doubt >= one.doubt
+
+
+def test_images_without_labels_are_those_to_choose_from(two, tmp_path):
+    root = write_set(tmp_path / "set", 5, part="train")
+    with pytest.raises(RetintError, match="all 5 images have labels"):
+        find_unlabelled([root], two)
+    for k in (1, 3):
+        (root / "train" / "labels" / f"scene{k}.png").unlink()
+    (root / "train" / "images" / "broken.png").write_text("no picture")
+    images, labelled = find_unlabelled([root], two)
+    assert [p.stem for p in images] == ["broken", "scene1", "scene3"]
+    assert [p.stem for p in labelled] == ["scene0", "scene2", "scene4"]
+    order = next_images(two, images, labelled, 5)
+    assert {c.candidate.image.stem for c in order.choices} == {"scene1", "scene3"}
+    assert [row["image"] for row in order.failed] == [str(images[0])]
+    assert all(0 < choice.distance < 1 for choice in order.choices)
+    plain, none = find_unlabelled([root / "train" / "images"], two)
+    assert (len(plain), none) == (6, ())
+    with pytest.raises(RetintError, match="--split val"):
+        find_unlabelled([root], two, "val")
+    with pytest.raises(RetintError, match="names and their order"):
+        find_unlabelled([root], make_model())
+
+
+def test_volumes_have_regions_too(tmp_path):
+    model = make_model("slices-2", channels=1)
+    voxels = np.random.default_rng(0).integers(0, 256, (8, 20, 24), dtype=np.uint8)
+    write_volume_labels(tmp_path / "v.tif", voxels, [])
+    (row,) = next_images(model, [tmp_path / "v.tif"], steps=2).to_dict()["next"]
+    assert list(row["region"]) == ["slices", "rows", "columns", "doubt"]
+    assert row["region"]["slices"][1] <= 8
+
+
+def test_the_verb(two, tmp_path, capsys):
+    save_model(tmp_path / "two.safetensors", weights(fresh(two.card)), two.card)
+    folder = write_set(tmp_path / "set", 3) / "images"
+    arguments = ["next", str(folder), "--model", str(tmp_path / "two.safetensors"), "--count", "2"]
+    assert main([*arguments, "--json", "--pictures", str(tmp_path / "shown")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["unlabelled"], told["labelled"], len(told["next"])) == (3, 0, 2)
+    row = told["next"][0]
+    assert list(row) == ["image", "worth", "doubt", "distance", "region"]
+    stem = Path(row["image"]).stem
+    with Image.open(tmp_path / "shown" / f"{stem}.next.png") as shown, Image.open(row["image"]) as image:
+        box = tuple(slice(*row["region"][axis]) for axis in ("rows", "columns"))
+        assert np.array_equal(np.array(shown)[box], np.array(image)[box])
+        assert not np.array_equal(np.array(shown), np.array(image))
+    assert main(arguments) == 0
+    assert f"  1. {row['image']}: worth" in capsys.readouterr().out
+    assert main(["next", str(tmp_path / "nowhere"), *arguments[2:]]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
