@@ -207,7 +207,9 @@ class Model:
             dtype: of the image.
         """
         pixel = np.dtype(dtype).itemsize * prod(shape[self.dims :])
-        return self._session_bytes(tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale)
+        return self._session_bytes(
+            tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale
+        )
 
     def _session_bytes(
         self, own: tuple[int, ...], pixel: int, steps: int, started: bool, precision: Precision | None, scale: float
