@@ -12,8 +12,8 @@ Each way of making use of a stroke meets the same user, who answers its own mist
 refine       a session: the strokes are hints, and all steps are taken again
 paint        the strokes are drawn on the network's labels, nothing else changes
 paint broad  the same with a brush as broad as the mistake is at its middle, at most 25 pixels
-walker       scikit-image's random walker on the image, from all strokes and the surer half of the network's labels of each class,
-             but none within 24 pixels of a stroke of another class
+walker       scikit-image's random walker on the image, from all strokes and the surest 80 % of the network's labels of each class
+             (--sure), but none within 24 pixels of a stroke of another class
 walker alone the same from the strokes alone, once they have two classes; drawn on the network's labels until then
 """
 
@@ -41,6 +41,8 @@ from retint.scoring import Confusion
 
 LONGEST, WIDTH, BROADEST, NEAR = 60, 3, 25, 24
 UNKNOWN = 255
+SURE = [0.8]
+"""Share of the network's labels of each class from which the random walker starts, too."""
 
 
 def largest_mistake(labels: np.ndarray, truth: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, int] | None:
@@ -144,7 +146,7 @@ def walker(alone: bool) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
         strokes = np.full(first.labels.shape, UNKNOWN, np.uint8)
         sure, confident = first.probabilities.max(0), first.labels.copy()
         for k in np.unique(first.labels):
-            confident[(first.labels == k) & (sure < np.median(sure[first.labels == k]))] = UNKNOWN
+            confident[(first.labels == k) & (sure < np.quantile(sure[first.labels == k], 1 - SURE[0]))] = UNKNOWN
         unit = to_unit(image, "image")
 
         def draw(hints: np.ndarray) -> np.ndarray:
@@ -233,12 +235,16 @@ def main() -> None:
     options.add_argument("--cap", type=int, default=50, help="most strokes")
     options.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     options.add_argument("--goals", nargs="+", default=["object", "image"], choices=["object", "image"])
+    options.add_argument(
+        "--sure", type=float, default=0.8, help="share of the network's labels that the walker starts from"
+    )
     given = options.parse_args()
+    SURE[0] = given.sure
     model = retint.load(given.model)
     pairs = list(open_dataset(given.data / given.set).splits["val"].pairs)[:: given.every][: given.limit]
     result: dict[str, Any] = {
         "model": given.model, "model file": model.name, "set": given.set, "images": [pair.stem for pair in pairs], "cap": given.cap,
-        "steps": model.card.steps, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST},
+        "steps": model.card.steps, "walker's sure share": given.sure, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST},
     }  # fmt: skip
     drawing: tuple[Any, ...] | None = None
     for goal in given.goals:
