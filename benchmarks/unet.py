@@ -133,9 +133,7 @@ def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, 
             order = order or torch.randperm(len(pairs), generator=generator).tolist()
             image, labels = pairs[order.pop()].read()
             pixels = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0)))
-            views.append(
-                view(pixels, torch.from_numpy(labels.copy()), (crop, crop), None, augmentation, generator)[:2]
-            )
+            views.append(view(pixels, torch.from_numpy(labels.copy()), (crop, crop), None, augmentation, generator)[:2])
         x = (torch.stack([seen for seen, _ in views]) - mean) / std
         truth = torch.stack([labels for _, labels in views])
         share = now() / seconds

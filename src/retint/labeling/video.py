@@ -121,7 +121,7 @@ def _array(frame: Any) -> NDArray[Any]:
     """A frame as an array with its channels last; a copy, since a reader may write the next frame into the same memory."""
     if isinstance(frame, Tensor):
         frame = frame.detach().cpu()
-        frame = frame.movedim(0, -1) if frame.dim() == 3 else frame
+        frame = (frame.movedim(0, -1) if frame.dim() == 3 else frame).numpy()
     return np.array(frame)
 
 
