@@ -11,6 +11,7 @@ things do move. Two minutes for each hundred frames on one thread; --limit takes
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -52,7 +53,7 @@ def _rounded(share: float | None) -> float | None:
 def gaps(stems: list[str]) -> list[int]:
     """Frames of the film between one image and the next."""
     numbers = [int(stem.rsplit("_", 1)[1]) for stem in stems]
-    return [after - before for before, after in zip(numbers, numbers[1:], strict=False)]
+    return [after - before for before, after in pairwise(numbers)]
 
 
 def truth_flicker(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:

@@ -20,10 +20,12 @@ def ramp(count, size=(48, 64)):
     return [np.full((*size, 3), 20 + 20 * k, np.uint8) for k in range(count)]
 
 
-def write(path, frames, rate=Fraction(10)):
+def write(path, frames, rate=Fraction(10), stop=None):
     with film_writer(path, rate) as put:
         for frame in frames:
             put(frame)
+        if stop:
+            raise stop
     return path
 
 
@@ -59,17 +61,15 @@ def test_without_an_encoder_for_h264_mpeg4_is_written(tmp_path, monkeypatch):
 
 
 def test_an_interrupt_leaves_a_whole_film(tmp_path):
-    with pytest.raises(KeyboardInterrupt), film_writer(tmp_path / "film.mp4", Fraction(10)) as put:
-        for frame in ramp(4):
-            put(frame)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "film.mp4", ramp(4), stop=KeyboardInterrupt)
     assert len(list(open_film(tmp_path / "film.mp4").frames())) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
 def test_an_interrupt_before_the_first_frame_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), film_writer(tmp_path / "film.mp4", Fraction(10)):
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "film.mp4", [], stop=KeyboardInterrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,9 +136,8 @@ def test_bad_films_give_one_line(tmp_path):
 
 
 def test_frames_of_two_sizes_are_not_written(tmp_path):
-    with pytest.raises(RetintError, match="one size"), film_writer(tmp_path / "film.mp4", Fraction(10)) as put:
-        put(np.zeros((32, 32, 3), np.uint8))
-        put(np.zeros((32, 34, 3), np.uint8))
+    with pytest.raises(RetintError, match="one size"):
+        write(tmp_path / "film.mp4", [*ramp(1, (32, 32)), *ramp(1, (32, 34))])
 
 
 def test_without_pyav_a_line_says_what_to_install(tmp_path, monkeypatch):
