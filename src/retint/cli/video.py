@@ -22,8 +22,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sequence", action="store_true", help="each folder named holds the numbered frames of one film"
     )
     group.add_argument(
-        "--frame-steps", type=whole, default=2, metavar="N",
-        help="steps for each frame, which begins from the labels of the one before (default 2); --steps are those of the "
+        "--frame-steps", type=whole, default=1, metavar="N",
+        help="steps for each frame, which begins from the labels of the one before (default 1); --steps are those of the "
         "first frame and after a cut",
     )  # fmt: skip
     group.add_argument(

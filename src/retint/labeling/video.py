@@ -19,8 +19,8 @@ from .pixels import bands
 if TYPE_CHECKING:
     from .model import Model
 
-FRAME_STEPS = 2
-"""Steps for each frame after the first: `benchmarks/video.py`."""
+FRAME_STEPS = 1
+"""Steps for each frame after the first. One scored best, and flickered least, of 1, 2 and 4: `benchmarks/video.py`."""
 
 CUT = 0.4
 """Share of a frame that has to differ from the last one to count as a cut in the film."""
