@@ -79,7 +79,7 @@ class Forest:
 
 
 def told(name: str, began: float) -> None:
-    print(f"{name}: trained in {time.process_time() - began:.0f} s of processor time", flush=True)
+    print(f"{name}: ready after {time.process_time() - began:.0f} s of processor time", flush=True)
 
 
 def makers(given: Any, train: list[Any], classes: int) -> dict[str, Callable[[], Predict]]:
