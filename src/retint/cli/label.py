@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import video
 from .values import positive, print_json, say, seconds, whole
 
 if TYPE_CHECKING:
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 def add_to(verbs: Any) -> None:
     """Add the verbs to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        "label", help="label images or volumes",
+        "label", help="label images, volumes or films",
         description="Label every pixel of images, or every voxel of volumes if the model is 3-D. Writes, for each image "
         "NAME.ext, NAME.png (class indices in the model's colours) and NAME.overlay.png into the output folder. Labels and probabilities of a volume have its own format, axes and spacing.",
     )  # fmt: skip
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, or folders of them")
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, folders of them, or films"
+    )
     parser.add_argument(
         "--start", type=Path, metavar="LABELS", help="begin from a label map, or from a folder of them by name"
     )
@@ -30,7 +33,9 @@ def add_to(verbs: Any) -> None:
         "resolution. The short form of `retint label IMAGE --start LABELS`.",
     )  # fmt: skip
     again.add_argument("start", type=Path, metavar="LABELS", help="a label map, or a folder of them by name")
-    again.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, or folders of them")
+    again.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, folders of them, or films"
+    )
     _add_options(again)
 
 
@@ -99,6 +104,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--skip-existing", action="store_true", help="pass over images whose labels exist (to go on after a stop)"
     )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    video.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -110,12 +116,15 @@ def run(options: argparse.Namespace) -> int:
     from ..labeling import load
     from ..labeling.files import Wish, label_files
 
+    films = video.films_among(options.images, options.sequence)
     model = load(options.model, options.device, options.precision, options.backend)
     wish = Wish(
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, tolerance=options.tolerance, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
         probabilities=options.probabilities, strip=options.strip, doubt=options.measure if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
     )  # fmt: skip
+    if films:
+        return video.label_films(model, options, wish)
     images = find_images(options.images)
     with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:
 

@@ -4,6 +4,7 @@ from .convert import fit_channels, to_unit
 from .detail import detail
 from .find import IMAGE_SUFFIXES, find_images
 from .read import ColouredMask, read_image, read_labels
+from .video import VIDEO_SUFFIXES, Film, film_writer, is_video, open_film
 from .volume import (
     Volume,
     is_volume,
@@ -18,12 +19,17 @@ from .write import write_image, write_labels, write_probabilities
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
     "ColouredMask",
+    "Film",
     "Volume",
     "detail",
+    "film_writer",
     "find_images",
     "fit_channels",
+    "is_video",
     "is_volume",
+    "open_film",
     "read_image",
     "read_labels",
     "read_volume",

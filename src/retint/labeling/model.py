@@ -33,6 +33,7 @@ from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
 from .source import Source, as_array
 from .starts import UNKNOWN, LabelMap, start_map
+from .video import FRAME_STEPS, VideoLabeler
 
 MOST_STEPS = 256
 """Where labelling until settled gives up."""
@@ -258,6 +259,19 @@ class Model:
                 "keep; use label"
             )
         return needed(self._network(precision), scaled_size(own, scale), own, pixel, steps, started)
+    def label_video(
+        self, frames: Iterable[Any], steps: int | None = None, frame_steps: int = FRAME_STEPS, **options: Any
+    ) -> Iterator[Labeling]:
+        """Label the frames of a film one by one, each from the labels of the one before; a cut begins from nothing again.
+
+        Args:
+            frames: images of one size, in the order of time, from anything that can be gone through.
+            steps: for the first frame, and the first after a cut; the card says how many by default.
+            frame_steps: for every other frame.
+            options: see `VideoLabeler`, which also tells cuts and flicker.
+        """
+        video = VideoLabeler(self, steps, frame_steps, **options)
+        yield from map(video.label, frames)
 
     def _finer(
         self, source: Source, steps: Sequence[int], way: Way, resolution: int, precision: Precision | None, scale: float

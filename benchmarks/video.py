@@ -1,0 +1,120 @@
+"""Is a film labelled better, or sooner, if each frame begins from the last one's labels?
+
+python benchmarks/video.py --data DIR [--model NAME|FILE] [--limit N]
+
+CamVid's validation images are consecutive labels of one drive: every second frame of a film of 30 a second, so they are
+1/15 s apart (their names end in the frame's number). In order of time, each is labelled from nothing with 1, 2, 4 and 8
+steps, and from the last one's estimate with 1, 2 and 4; the first one always with 8. Flicker: share of the pixels whose label
+differs from the image before, of all pixels and of those where the image hardly changed. That of the truth is given too:
+things do move. Two minutes for each hundred frames on one thread; --limit takes the first N.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import retint
+from common import RESULTS, parser, write
+from retint.data import open_dataset
+from retint.labeling.video import VideoLabeler, unchanged
+from retint.scoring import Confusion, Flicker
+
+FROM_NOTHING, FROM_LAST, FIRST = (1, 2, 4, 8), (1, 2, 4), 8
+
+
+class Row:
+    """The figures of one way to label."""
+
+    def __init__(self, classes: int) -> None:
+        self.confusion, self.flicker = Confusion(classes), Flicker()
+        self._last: np.ndarray | None = None
+
+    def add(self, truth: np.ndarray, labels: np.ndarray, still: np.ndarray | None) -> None:
+        self.confusion.add(truth, labels)
+        if self._last is not None and still is not None:
+            self.flicker.add(self._last, labels, still)
+        self._last = labels
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "miou": round(self.confusion.miou(), 5), "pixel_accuracy": round(self.confusion.pixel_accuracy(), 5),
+            "flicker": _rounded(self.flicker.share), "flicker_where_still": _rounded(self.flicker.still_share),
+        }  # fmt: skip
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 5)
+
+
+def gaps(stems: list[str]) -> list[int]:
+    """Frames of the film between one image and the next."""
+    numbers = [int(stem.rsplit("_", 1)[1]) for stem in stems]
+    return [after - before for before, after in pairwise(numbers)]
+
+
+def truth_flicker(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
+    """Pixels labelled in both frames, and those among them whose label differs."""
+    known = (before != 255) & (after != 255)
+    return int(known.sum()), int((before != after)[known].sum())
+
+
+def picture(rows: dict[str, dict[str, Any]]) -> None:
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    names = {
+        "miou": "mean IoU",
+        "flicker": "flicker, all pixels",
+        "flicker_where_still": "flicker where the image is still",
+    }
+    for axis, (key, name) in zip(axes, names.items(), strict=True):
+        for kind in ("from nothing", "from the last frame"):
+            points = [(int(row.split(",")[1].split()[0]), f[key]) for row, f in rows.items() if row.startswith(kind)]
+            axis.plot(*zip(*points, strict=True), marker="o", label=kind)
+        axis.set(title=name, xlabel="steps for each frame", xscale="log", xticks=FROM_NOTHING, xticklabels=FROM_NOTHING)
+        axis.minorticks_off()
+    axes[0].legend()
+    figure.savefig(RESULTS / "video.png", dpi=100)
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--model", default="street")
+    options.add_argument("--limit", type=int, help="the first N frames")
+    given = options.parse_args()
+    model = retint.load(given.model)
+    pairs = sorted(open_dataset(given.data / "camvid").splits["val"].pairs, key=lambda pair: pair.stem)[: given.limit]
+    classes = len(model.classes)
+    rows = {f"from nothing, {n} steps": Row(classes) for n in FROM_NOTHING}
+    rows |= {f"from the last frame, {n} steps": Row(classes) for n in FROM_LAST}
+    videos = {n: VideoLabeler(model, FIRST, n) for n in FROM_LAST}
+    before = None
+    known = moved = 0
+    for done, pair in enumerate(pairs, start=1):
+        image, truth = pair.read()
+        still = None if before is None else unchanged(before[0], image)
+        for labeling in model.refinements(image, at=FROM_NOTHING):
+            rows[f"from nothing, {labeling.steps} steps"].add(truth, labeling.labels, still)
+        for n, video in videos.items():
+            rows[f"from the last frame, {n} steps"].add(truth, video.label(image).labels, still)
+        if before is not None:
+            both, differ = truth_flicker(before[1], truth)
+            known, moved = known + both, moved + differ
+        before = image, truth
+        if done % 10 == 0 or done == len(pairs):
+            print(f"video: {done} of {len(pairs)} frames", flush=True)
+    table = {name: row.figures() for name, row in rows.items()}
+    for name, figures in table.items():
+        print(name, figures)
+    write("video", {
+        "model": model.name, "split": "val", "frames": len(pairs), "frames_of_the_film_between": sorted(set(gaps([p.stem for p in pairs]))),
+        "film_rate": 30, "first_frame_steps": FIRST, "cuts_found": videos[FROM_LAST[0]].cuts,
+        "flicker_of_the_truth": round(moved / max(known, 1), 5), "rows": table,
+    })  # fmt: skip
+    picture(table)
+
+
+if __name__ == "__main__":
+    main()

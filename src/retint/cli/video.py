@@ -1,0 +1,87 @@
+"""`retint label` of films: its options, and what it tells of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .values import positive, print_json, say, whole
+
+if TYPE_CHECKING:
+    from ..labeling.clips import ClipOutcome
+    from ..labeling.files import Wish
+    from ..labeling.model import Model
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What matters for films alone."""
+    group = parser.add_argument_group("films", "video files, animated GIFs, and folders of frames with --sequence")
+    group.add_argument(
+        "--sequence", action="store_true", help="each folder named holds the numbered frames of one film"
+    )
+    group.add_argument(
+        "--frame-steps", type=whole, default=1, metavar="N",
+        help="steps for each frame, which begins from the labels of the one before (default 1); --steps are those of the "
+        "first frame and after a cut",
+    )  # fmt: skip
+    group.add_argument(
+        "--rate", type=positive, metavar="FPS", help="frames a second (default: the film's; 25 for frames)"
+    )
+    group.add_argument("--no-labels", action="store_true", help="write no label maps of the frames")
+
+
+def films_among(paths: Sequence[Path], sequence: bool) -> bool:
+    """Whether films are meant.
+
+    Raises:
+        RetintError: films and images together, or --sequence with something that is no film.
+    """
+    from ..errors import RetintError
+    from ..images.video import is_video
+
+    films = [is_video(path) or (sequence and path.is_dir()) for path in paths]
+    if (sequence or any(films)) and not all(films):
+        other = paths[films.index(False)]
+        raise RetintError(f"{other}: is no film; expected films alone, or images alone: label them in two calls")
+    return any(films)
+
+
+def label_films(model: Model, options: argparse.Namespace, wish: Wish) -> int:
+    """Label films; 0 if all of them were labelled."""
+    from tqdm import tqdm
+
+    from ..labeling.clips import ClipWish, label_clips
+
+    clips = ClipWish(wish, options.frame_steps, not options.no_labels, options.rate)
+    with tqdm(unit="frame", disable=None, leave=False) as bar:
+
+        def progress(name: str, done: int, frames: int | None) -> None:
+            if done == 0:
+                bar.reset(total=frames)
+                bar.set_description(name)
+            bar.update(done - bar.n)
+
+        outcome = label_clips(model, options.images, options.out, clips, progress)
+    _tell(outcome, options.json)
+    return 1 if outcome.failed else 0
+
+
+def _tell(outcome: ClipOutcome, as_json: bool) -> None:
+    for line in outcome.warnings:
+        say(f"retint: warning: {line}")
+    if as_json:
+        print_json(outcome.to_dict())
+    else:
+        for row in outcome.clips:
+            parts = [f"{row['frames']} frames, {len(row['cuts'])} cuts"]
+            if row["flicker"] is not None:
+                parts.append(f"{row['flicker']:.2%} of labels change from frame to frame")
+            if row["flicker_where_still"] is not None:
+                parts.append(f"{row['flicker_where_still']:.2%} where the image does not")
+            print(f"{row['overlay'] or row['labels'] or row['summary']}: {', '.join(parts)}")
+        if outcome.skipped:
+            print(f"passed over {len(outcome.skipped)} labelled already")
+    for failure in outcome.failed:
+        say(f"retint: {failure['error']}")

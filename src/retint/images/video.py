@@ -1,0 +1,222 @@
+"""Frames of films in and out of files, one at a time. Needs PyAV, FFmpeg's libraries: `pip install 'retint[video]'`.
+
+A film is a video file, an animated GIF, or a folder of numbered frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from retint.errors import RetintError
+from retint.wholefile import whole_file
+
+from .find import find_images
+from .read import read_image, told
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ogv"})
+RATE = 25.0
+"""Frames a second of a film that does not say: numbered frames."""
+
+_ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this FFmpeg has: H.264, else MPEG-4 part 2
+_KINDS = "MP4, MOV, AVI, MKV, WebM or animated GIF"
+
+
+@dataclass(frozen=True)
+class Film:
+    """Frames in the order of time.
+
+    Attributes:
+        path: a video file, or a folder of frames.
+        rate: frames a second; of films whose frames last unequally long, the mean.
+        count: frames, as the file says it; None if it does not.
+        names: of the frames: their files' stems, or None for a video, whose frames are numbered from 0.
+    """
+
+    path: Path
+    rate: Fraction
+    count: int | None
+    names: tuple[str, ...] | None = None
+
+    @property
+    def stem(self) -> str:
+        """What the names of its results begin with."""
+        return self.path.resolve().name if self.names is not None else self.path.stem
+
+    def name(self, number: int) -> str:
+        """Of a frame, counted from 0: as its file is called, or its number in six digits."""
+        return self.names[number] if self.names is not None else f"{number:06d}"
+
+    def frames(self) -> Iterator[NDArray[Any]]:
+        """The frames, (rows, columns, channels), one at a time: a video's are 8-bit RGB, upright; an image file's as stored.
+
+        Raises:
+            RetintError: a frame cannot be read.
+        """
+        if self.names is None:
+            yield from _decoded(self.path)
+            return
+        for file in find_images([self.path]):
+            yield read_image(file)
+
+
+def is_video(path: str | PathLike[str]) -> bool:
+    """Whether a file is a film: a video by its name, or a GIF of several frames."""
+    path = Path(path)
+    if path.suffix.lower() != ".gif":
+        return path.suffix.lower() in VIDEO_SUFFIXES
+    try:
+        with Image.open(path, formats=("GIF",)) as image:
+            return bool(getattr(image, "n_frames", 1) > 1)
+    except OSError:
+        return False  # reading it as an image will say what is wrong
+
+
+def open_film(path: str | PathLike[str], rate: float | None = None) -> Film:
+    """A video file, or a folder of frames in the natural order of their names (2 before 10).
+
+    Args:
+        path: the file or folder.
+        rate: frames a second, in place of the film's own; a folder's are 25 if it is not given.
+
+    Raises:
+        RetintError: no such film, PyAV is missing, or two frames of a folder have the same stem.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = tuple(file.stem for file in find_images([path]))
+        if len(set(names)) < len(names):
+            twice = next(name for k, name in enumerate(names) if name in names[:k])
+            raise RetintError(
+                f"{path}: found two frames named {twice}; expected one file a frame: move the others away"
+            )
+        return Film(path, Fraction(rate or RATE).limit_denominator(1001), len(names), names)
+    with _opened(path) as (container, stream):
+        own = stream.average_rate or stream.guessed_rate or Fraction(int(RATE))
+        count = stream.frames or None
+        if count is None and container.duration:
+            count = max(round(container.duration / 1_000_000 * own), 1)
+    return Film(path, own if rate is None else Fraction(rate).limit_denominator(1001), count)
+
+
+def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
+    with _opened(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            pixels = frame.to_ndarray(format="rgb24")
+            # telephones store which way was up; the angle is what the picture has to be turned by, anticlockwise
+            yield np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The container and its first video stream; what FFmpeg says of a bad one becomes one line."""
+    av = _av(path)
+    with told(path, "a video", _KINDS), av.open(str(path)) as container:
+        if not container.streams.video:
+            raise RetintError(f"{path}: found no pictures, only {_tracks(container)}; expected {_KINDS}")
+        yield container, container.streams.video[0]
+
+
+def _tracks(container: Any) -> str:
+    return " and ".join(sorted({stream.type for stream in container.streams})) or "an empty file"
+
+
+@contextmanager
+def film_writer(path: str | PathLike[str], rate: Fraction) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Write a film frame by frame: H.264 if this FFmpeg has an encoder for it, else MPEG-4.
+
+    Yields a function that takes a frame, (rows, columns, 3) uint8, all of one size. The file appears at the end. An
+    error or an interrupt in between ends the film there: the frames so far are a whole file. A width or height that is
+    odd grows by one pixel, the last one repeated: these formats store colour for 2 x 2 pixels together.
+
+    Args:
+        path: the file; its suffix says the container, such as .mp4.
+        rate: frames a second.
+
+    Raises:
+        RetintError: PyAV is missing, a frame has another size, or the file cannot be written.
+    """
+    path = Path(path)
+    av = _av(path)
+    with whole_file(path) as part:
+        stopped: BaseException | None = None
+        try:
+            with av.open(str(part), "w") as container:
+                film = _Stream(av, container, path, rate)
+                try:
+                    yield film.put
+                except BaseException as error:
+                    stopped = error
+                    if not film.frames:
+                        raise
+                film.end()
+        except av.error.FFmpegError as error:
+            raise RetintError(f"{path}: found that the film cannot be written ({error.strerror})") from error
+        if not film.frames:
+            raise RetintError(f"{path}: found no frames; expected at least one")
+    if stopped is not None:
+        raise stopped
+
+
+class _Stream:
+    """The one stream of a film that is being written; opened by its first frame, which says its size."""
+
+    def __init__(self, av: Any, container: Any, path: Path, rate: Fraction) -> None:
+        self._av, self._container, self._path, self._rate = av, container, path, rate
+        self._stream: Any = None
+        self._shape: tuple[int, ...] = ()
+        self.frames = 0
+
+    def put(self, rgb: NDArray[np.uint8]) -> None:
+        if self._stream is None:
+            self._stream, self._shape = self._open(*rgb.shape[:2]), rgb.shape
+        if rgb.shape != self._shape:
+            raise RetintError(f"{self._path}: found a frame of {rgb.shape} after {self._shape}; expected one size")
+        even = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge")
+        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame.pts, frame.time_base = self.frames, 1 / self._rate
+        self._container.mux(self._stream.encode(frame))
+        self.frames += 1
+
+    def end(self) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
+
+    def _open(self, rows: int, columns: int) -> Any:
+        for name in _ENCODERS:
+            try:
+                self._av.codec.Codec(name, "w")
+            except self._av.codec.codec.UnknownCodecError:
+                continue
+            stream = self._container.add_stream(name, rate=self._rate)
+            stream.width, stream.height, stream.pix_fmt = columns + columns % 2, rows + rows % 2, "yuv420p"
+            context = stream.codec_context
+            context.color_primaries = context.color_trc = context.colorspace = 1  # ITU-R BT.709, as converted
+            context.color_range = 1
+            if name == "libx264":
+                context.options = {"crf": "18"}  # visually lossless: labels have sharp borders
+            else:
+                context.bit_rate = max(rows * columns * int(self._rate + 1) // 4, 100_000)
+            return stream
+        raise RetintError(f"{self._path}: found no video encoder in PyAV; expected one of {', '.join(_ENCODERS)}")
+
+
+def _av(path: Path) -> Any:
+    try:
+        import av
+    except ImportError:
+        raise RetintError(
+            f"{path}: found a film; expected PyAV to read or write it: pip install 'retint[video]'"
+        ) from None
+    return av

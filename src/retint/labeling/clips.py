@@ -1,0 +1,176 @@
+"""Labelling files of films: from a video or a folder of frames to an overlay film, label maps and a summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import RetintError
+from ..images import Film, film_writer, open_film, write_labels
+from ..wholefile import whole_file
+from .files import Wish, _map_for, overlay_of
+from .model import Model
+from .video import FRAME_STEPS, VideoLabeler
+
+_NOT_FOR_FILMS = {
+    "until_settled": "--until-settled", "budget": "--budget", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",
+    "way": "--way", "resolution": "--resolution",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ClipWish:
+    """What is wanted of every film.
+
+    Attributes:
+        image: as for images; `steps` are those of the first frame and after a cut, `start` is where the first frame begins.
+        frame_steps: for every other frame.
+        labels: write the labels of each frame.
+        rate: frames a second, in place of the film's own.
+    """
+
+    image: Wish = field(default_factory=Wish)
+    frame_steps: int = FRAME_STEPS
+    labels: bool = True
+    rate: float | None = None
+
+
+@dataclass
+class ClipOutcome:
+    """What became of the films; as `Outcome` for images."""
+
+    model: str
+    clips: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `retint label --json` prints it."""
+        return {"model": self.model, "clips": self.clips, "failed": self.failed}
+
+
+def label_clips(
+    model: Model, clips: Sequence[Path], out: Path, wish: ClipWish | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> ClipOutcome:  # fmt: skip
+    """Label films, frame by frame, into a folder.
+
+    Writes, for a film NAME.ext or a folder NAME of numbered frames: NAME.overlay.mp4, NAME.labels/ with a label map for
+    each frame (000000.png and on, or the frames' own names), and last NAME.json, the summary. An interrupt, or a frame
+    that cannot be labelled, leaves a whole film of the frames before, their labels, and no summary.
+
+    Args:
+        model: of images.
+        clips: video files, or folders of frames.
+        out: where to write.
+        wish: what to write.
+        progress: called before each frame with the film's name, the frames done, and all frames if that is known.
+
+    Raises:
+        RetintError: an option that does not go with films, two films would write the same files, or `out` cannot be a folder.
+    """
+    wish = wish or ClipWish()
+    _refuse(model, clips, out, wish)
+    outcome = ClipOutcome(model.name)
+    for clip in clips:
+        try:
+            film = open_film(clip, wish.rate)
+            files = _outputs(film, out, wish)
+            if wish.image.skip_existing and files["summary"].exists():
+                outcome.skipped.append(str(clip))
+                continue
+            there = [file for file in files.values() if file.exists()]
+            if there and not (wish.image.overwrite or wish.image.skip_existing):
+                raise RetintError(
+                    f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over finished films"
+                )
+            outcome.clips.append(_label_clip(model, film, files, wish, outcome.warnings, progress))
+        except RetintError as error:
+            outcome.failed.append({"clip": str(clip), "error": str(error)})
+        except (MemoryError, OSError) as error:
+            outcome.failed.append({"clip": str(clip), "error": f"{clip}: {error or 'not enough memory'}"})
+    return outcome
+
+
+def _label_clip(
+    model: Model, film: Film, files: dict[str, Path], wish: ClipWish, warnings: list[str],
+    progress: Callable[[str, int, int | None], None] | None,
+) -> dict[str, Any]:  # fmt: skip
+    image, where = wish.image, str(film.path)
+    files["summary"].unlink(missing_ok=True)  # it stands for a finished film
+    video = VideoLabeler(
+        model, image.steps, wish.frame_steps, start=_map_for(film.path, image.start, "--start", 2), tile=image.tile,
+        precision=image.precision, scale=image.scale, prior=image.prior,
+    )  # fmt: skip
+    fractions = np.zeros(len(model.classes))
+    size: list[int] = []
+    with ExitStack() as stack:
+        put = stack.enter_context(film_writer(files["overlay"], film.rate)) if image.overlay else None
+        for number, frame in enumerate(film.frames()):
+            if progress:
+                progress(film.path.name, number, film.count)
+            try:
+                labeling = video.label(frame)
+            except RetintError as error:
+                raise RetintError(f"{where}: {error}") from None
+            if number == 0:
+                size = list(labeling.labels.shape)
+                warnings += filter(None, [model.scale_warning(frame, where, image.scale)])
+            fractions += list(labeling.fractions.values())
+            if put is not None:
+                put(overlay_of(model, frame, labeling.labels))
+            if wish.labels:
+                write_labels(files["labels"] / f"{film.name(number)}.png", labeling.labels, list(model.card.colours))
+    if not video.frames:
+        raise RetintError(f"{where}: found no frames; expected at least one")
+    row = {
+        "clip": where, "overlay": _told(files, "overlay"), "labels": _told(files, "labels"), "summary": str(files["summary"]),
+        "model": model.name, "frames": video.frames, "size": size, "rate": round(float(film.rate), 6),
+        "steps": image.steps or model.card.steps, "frame_steps": wish.frame_steps, "cuts": video.cuts,
+        "flicker": _rounded(video.flicker.share), "flicker_where_still": _rounded(video.flicker.still_share),
+        "fractions": dict(zip(model.classes, (round(float(f), 6) for f in fractions / video.frames), strict=True)),
+    }  # fmt: skip
+    with whole_file(files["summary"]) as part:
+        part.write_text(json.dumps(row, indent=2) + "\n", encoding="utf-8")
+    return row
+
+
+def _outputs(film: Film, out: Path, wish: ClipWish) -> dict[str, Path]:
+    files = {"summary": out / f"{film.stem}.json"}
+    if wish.image.overlay:
+        files["overlay"] = out / f"{film.stem}.overlay.mp4"
+    if wish.labels:
+        files["labels"] = out / f"{film.stem}.labels"
+    return files
+
+
+def _refuse(model: Model, clips: Sequence[Path], out: Path, wish: ClipWish) -> None:
+    """What would fail at every film, before the first."""
+    if model.dims != 2:
+        raise RetintError(f"{model.name}: labels volumes; films need a model of 2-D images")
+    usual = asdict(Wish())
+    if given := [option for name, option in _NOT_FOR_FILMS.items() if getattr(wish.image, name) != usual[name]]:
+        raise RetintError(f"{' and '.join(given)}: not for films; leave it out, or label their frames as images")
+    if out.exists() and not out.is_dir():
+        raise RetintError(f"--out {out}: is a file; expected a folder")
+    seen: dict[str, Path] = {}
+    for clip in clips:
+        stem = clip.resolve().name if clip.is_dir() else clip.stem
+        if stem in seen:
+            raise RetintError(f"{clip} and {seen[stem]}: both would write {out / stem}.*; label them apart")
+        seen[stem] = clip
+
+
+def _told(files: dict[str, Path], name: str) -> str | None:
+    return str(files[name]) if name in files else None
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)

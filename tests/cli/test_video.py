@@ -1,0 +1,65 @@
+"""Films on the command line."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from made import fresh, make_model
+from retint.cli.main import main
+from retint.images import film_writer
+from retint.labeling.video import FRAME_STEPS
+from retint.modelfile import save_model
+from retint.network import weights
+
+pytest.importorskip("av")
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A model, a clip, and a folder for results."""
+    card = make_model().card
+    save_model(tmp_path / "made.safetensors", weights(fresh(card)), card)
+    with film_writer(tmp_path / "clip.mp4", Fraction(10)) as put:
+        for k in range(3):
+            put(np.full((32, 48, 3), 90 + k, np.uint8))
+    return ["--model", str(tmp_path / "made.safetensors"), "--out", str(tmp_path / "out")], tmp_path
+
+
+def test_a_clip_is_labelled(given, capsys):
+    options, folder = given
+    assert main(["label", str(folder / "clip.mp4"), *options, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["model", "clips", "failed"]
+    (row,) = printed["clips"]
+    assert (row["frames"], row["frame_steps"], row["cuts"]) == (3, FRAME_STEPS, [])
+    assert row["flicker_where_still"] is not None
+    assert (folder / "out" / "clip.overlay.mp4").exists()
+    assert main(["label", str(folder / "clip.mp4"), *options]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_folders_are_images_unless_they_are_a_sequence(given, capsys):
+    options, folder = given
+    frames = folder / "frames"
+    frames.mkdir()
+    for k in range(2):
+        Image.new("RGB", (48, 32), (90 + k,) * 3).save(frames / f"{k}.png")
+    assert (
+        main(["label", str(frames), *options, "--sequence", "--frame-steps", "1", "--rate", "5", "--no-overlay"]) == 0
+    )
+    assert "2 frames, 0 cuts" in capsys.readouterr().out
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["frames.json", "frames.labels"]
+    assert main(["label", str(frames), *options]) == 0
+    assert (folder / "out" / "0.png").exists()
+
+
+def test_films_and_images_apart(given, capsys):
+    options, folder = given
+    Image.new("RGB", (48, 32)).save(folder / "one.png")
+    assert main(["label", str(folder / "clip.mp4"), str(folder / "one.png"), *options]) == 1
+    assert "label them in two calls" in capsys.readouterr().err
+    assert main(["label", str(folder / "one.png"), "--sequence", *options]) == 1
+    assert "one.png: is no film" in capsys.readouterr().err

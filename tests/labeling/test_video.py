@@ -1,0 +1,211 @@
+"""Films: the loop over frames, and the files that come of it."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from made import make_model, scene
+from retint.errors import RetintError
+from retint.images import film_writer, open_film, read_labels
+from retint.labeling.clips import ClipWish, label_clips
+from retint.labeling.files import Wish
+from retint.labeling.video import VideoLabeler, unchanged
+
+
+def frames(count=4, seed=0):
+    """A scene that moves a little."""
+    image, _ = scene(np.random.default_rng(seed))
+    return [np.roll(image, k, axis=1) for k in range(count)]
+
+
+def test_each_frame_begins_from_the_one_before(model):
+    images = frames()
+    found = list(model.label_video(iter(images), 3, 1))
+    expected = [model.label(images[0], 3)]
+    for image in images[1:]:
+        expected.append(model.label(image, 1, start=expected[-1]))
+    assert [labeling.steps for labeling in found] == [3, 1, 1, 1]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert np.array_equal(ours.labels, theirs.labels)
+        assert np.array_equal(ours.estimate, theirs.estimate)
+
+
+def test_frames_are_taken_one_at_a_time(model):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(len(taken))
+            yield frames(1)[0]
+
+    labelings = model.label_video(endless())
+    next(labelings)
+    next(labelings)
+    assert taken == [0, 1]
+
+
+def test_a_reader_may_write_into_the_same_memory(model):
+    images, buffer = frames(), np.empty_like(frames()[0])
+
+    def shared():
+        for image in images:
+            buffer[:] = image
+            yield buffer
+
+    video = VideoLabeler(model)
+    for frame in shared():
+        video.label(frame)
+    apart = VideoLabeler(model)
+    for frame in images:
+        apart.label(frame)
+    assert video.flicker.share == apart.flicker.share
+    assert video.flicker.still_share == apart.flicker.still_share
+
+
+def test_a_cut_begins_from_nothing(model):
+    images = [*frames(3), *(255 - image for image in frames(2))]
+    video = VideoLabeler(model, 3, 1)
+    found = [video.label(image) for image in images]
+    assert video.cuts == [3]
+    assert [labeling.steps for labeling in found] == [3, 1, 1, 3, 1]
+    assert np.array_equal(found[3].labels, model.label(images[3], 3).labels)
+    never = VideoLabeler(model, 3, 1, cut=1)
+    for image in images:
+        never.label(image)
+    assert never.cuts == []
+
+
+def test_flicker_is_what_changed_from_frame_to_frame(model):
+    images = frames(3)
+    images[1][:20] = images[0][:20]
+    video = VideoLabeler(model)
+    found = [video.label(image).labels for image in images]
+    pairs = list(zip(range(2), range(1, 3), strict=True))
+    assert video.flicker.share == np.mean([found[a] != found[b] for a, b in pairs])
+    far = [np.abs(images[a].astype(int) - images[b]).max(-1) > 0.02 * 255 for a, b in pairs]
+    assert all(np.array_equal(unchanged(images[a], images[b]), ~f) for (a, b), f in zip(pairs, far, strict=True))
+    still = np.concatenate([(found[a] != found[b])[~f] for (a, b), f in zip(pairs, far, strict=True)])
+    assert video.flicker.still_share == still.mean()
+
+
+def test_tensors_and_grey_frames(model):
+    rgb = frames(2)
+    tensors = [torch.from_numpy(image).movedim(-1, 0) for image in rgb]
+    for a, b in zip(model.label_video(rgb), model.label_video(tensors), strict=True):
+        assert np.array_equal(a.labels, b.labels)
+    grey = make_model(channels=1)
+    assert [labeling.labels.shape for labeling in grey.label_video(image[..., 0] for image in rgb)] == [(48, 64)] * 2
+
+
+def test_a_frame_of_another_size_is_refused(model):
+    labelings = model.label_video([frames(1)[0], frames(1)[0][:-1]])
+    next(labelings)
+    with pytest.raises(RetintError, match=r"frame 1: has shape \(47, 64, 3\).*one size"):
+        next(labelings)
+    with pytest.raises(RetintError, match="--frame-steps 0"):
+        VideoLabeler(model, frame_steps=0)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    pytest.importorskip("av")
+    with film_writer(tmp_path / "clip.mp4", Fraction(15)) as put:
+        for frame in frames():
+            put(frame)
+    return tmp_path / "clip.mp4"
+
+
+def test_a_clip_becomes_an_overlay_labels_and_a_summary(model, clip, tmp_path):
+    outcome = label_clips(model, [clip], tmp_path / "out", ClipWish(Wish(steps=3), frame_steps=1))
+    assert not outcome.failed
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["clip.json", "clip.labels", "clip.overlay.mp4"]
+    film = open_film(tmp_path / "out" / "clip.overlay.mp4")
+    assert (film.rate, film.count) == (15, 4)
+    assert [frame.shape for frame in film.frames()] == [(48, 64, 3)] * 4
+    names = [f"{k:06d}.png" for k in range(4)]
+    assert sorted(p.name for p in (tmp_path / "out" / "clip.labels").iterdir()) == names
+    video = VideoLabeler(model, 3, 1)
+    for name, frame in zip(names, open_film(clip).frames(), strict=True):
+        assert np.array_equal(read_labels(tmp_path / "out" / "clip.labels" / name), video.label(frame).labels)
+    row = json.loads((tmp_path / "out" / "clip.json").read_text())
+    assert row == outcome.clips[0]
+    assert (row["frames"], row["size"], row["rate"], row["steps"], row["frame_steps"]) == (4, [48, 64], 15, 3, 1)
+    assert row["flicker"] == round(video.flicker.share, 6)
+    assert sum(row["fractions"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_numbered_frames_keep_their_names(model, tmp_path):
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for k, frame in zip((8, 9, 10), frames(3), strict=True):
+        Image.fromarray(frame).save(folder / f"f{k}.png")
+    outcome = label_clips(model, [folder], tmp_path / "out", ClipWish(Wish(overlay=False)))
+    assert outcome.clips[0]["frames"] == 3
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"drive.json", "drive.labels"}
+    assert {p.name for p in (tmp_path / "out" / "drive.labels").iterdir()} == {"f8.png", "f9.png", "f10.png"}
+
+
+def test_nothing_is_replaced_unasked(model, clip, tmp_path):
+    out, wish = tmp_path / "out", ClipWish(labels=False)
+    assert label_clips(model, [clip], out, wish).clips
+    assert "--overwrite" in label_clips(model, [clip], out, wish).failed[0]["error"]
+    assert label_clips(model, [clip], out, ClipWish(Wish(skip_existing=True), labels=False)).skipped == [str(clip)]
+    assert label_clips(model, [clip], out, ClipWish(Wish(overwrite=True), labels=False)).clips
+
+
+def test_an_interrupt_keeps_what_was_done(model, clip, tmp_path):
+    def stop(name, done, frames):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        label_clips(model, [clip], out, progress=stop)
+    assert len(list(open_film(out / "clip.overlay.mp4").frames())) == 2
+    assert len(list((out / "clip.labels").iterdir())) == 2
+    assert not (out / "clip.json").exists()
+    again = label_clips(model, [clip], out, ClipWish(Wish(skip_existing=True)))  # to go on after a stop
+    assert again.clips[0]["frames"] == 4
+
+
+def test_one_bad_clip_does_not_stop_the_others(model, clip, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no film")
+    outcome = label_clips(model, [bad, clip], tmp_path / "out")
+    assert [row["clip"] for row in outcome.clips] == [str(clip)]
+    assert "bad.mp4" in outcome.failed[0]["error"]
+
+
+def test_frames_of_two_sizes_keep_those_before(model, tmp_path):
+    pytest.importorskip("av")
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    Image.fromarray(frames(1)[0]).save(folder / "1.png")
+    Image.fromarray(frames(1)[0][:-2]).save(folder / "2.png")
+    outcome = label_clips(model, [folder], tmp_path / "out")
+    assert "drive: frame 1: has shape (46, 64, 3)" in outcome.failed[0]["error"]
+    assert len(list(open_film(tmp_path / "out" / "drive.overlay.mp4").frames())) == 1
+
+
+def test_the_first_frame_may_begin_from_labels(model, clip, tmp_path):
+    start = np.full((48, 64), 2, np.uint8)
+    Image.fromarray(start).save(tmp_path / "start.png")
+    label_clips(model, [clip], tmp_path / "out", ClipWish(Wish(steps=1, start=tmp_path / "start.png", overlay=False)))
+    first = next(open_film(clip).frames())
+    found = read_labels(tmp_path / "out" / "clip.labels" / "000000.png")
+    assert np.array_equal(found, model.label(first, 1, start=start).labels)
+
+
+@pytest.mark.parametrize("wish", [{"strip": True}, {"until_settled": True}, {"budget": 1.0}, {"probabilities": True}])
+def test_options_that_films_do_not_have(model, clip, tmp_path, wish):
+    with pytest.raises(RetintError, match="not for films"):
+        label_clips(model, [clip], tmp_path / "out", ClipWish(Wish(**wish)))
+
+
+def test_models_of_volumes_do_not_label_films(clip, tmp_path):
+    with pytest.raises(RetintError, match="labels volumes"):
+        label_clips(make_model("volume-2", channels=1), [clip], tmp_path / "out")
