@@ -36,5 +36,5 @@ def test_a_box_equals_the_whole(name):
                 assert torch.allclose(found, local.cut(whole, box), atol=1e-4)
         for _ in range(6):
             box = box_of(context.shape[2:], [1] * model.dims)
-            found = local.through(network.U, lambda part: local.cut(image, part), box, image.shape[2:])
+            found = local.context(network, lambda part: local.cut(image, part), box, image.shape[2:])
             assert torch.allclose(found, local.cut(context, box), atol=1e-4)

@@ -49,7 +49,7 @@ def graph(network: RecurrentNetwork, part: Part, scores: bool = False) -> ModelP
     made = _Graph(len(network.geometry))
     units, branch = network.context_units, network.architecture.branch
     hidden = units[-1].channels
-    detail = sum(unit.channels for unit in list(network.D)[-1:] if isinstance(unit, Unit))
+    detail = network.context_channels - hidden
     if part == "context":
         made.takes("image", network.channels, "image")
         fine = made.chain("U", units[:branch], "image")

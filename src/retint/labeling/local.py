@@ -29,7 +29,25 @@ def cut(plane: Tensor, box: Box) -> Tensor:
     return part(plane, slices(box))
 
 
-def through(units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: Sequence[int]) -> Tensor:
+def context(network: RecurrentNetwork, image: Plane, target: Box, size: Sequence[int]) -> Tensor:
+    """U * X in a box of context cells, (1, channels, cells ...).
+
+    Args:
+        network: folded, with padding `same`.
+        image: X.
+        target: context cells.
+        size: of the image, in whole periods.
+    """
+    hidden = through(network.U, image, target, size)
+    if not len(network.D):
+        return hidden
+    fine = (*network.context_units[: network.architecture.branch], *network.D)
+    return torch.cat([hidden, through(fine, image, target, size)], 1)
+
+
+def through(
+    units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: Sequence[int], detail: Plane | None = None
+) -> Tensor:
     """A box of what a chain of layers makes of a plane.
 
     Args:
@@ -37,6 +55,7 @@ def through(units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: S
         plane: their input.
         target: cells of the output, inside its plane.
         size: of the input plane, in whole periods.
+        detail: what is added in the first layer, of one cell, if anything is.
     """
     chain = [unit for unit in units if isinstance(unit, Unit)]
     sizes = [tuple(size)]
@@ -48,8 +67,9 @@ def through(units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: S
         haves.append(tuple((max(a, 0), min(b, n)) for (a, b), n in zip(wants[-1], inside, strict=True)))
     haves.reverse()
     x = plane(haves[0])
+    beside = None if detail is None else detail(haves[0])
     for unit, want, have, out in zip(chain, reversed(wants), haves, haves[1:], strict=False):
-        x = _layer(unit, x, want, have, out)
+        x, beside = _layer(unit, x, want, have, out, beside), None
     return x
 
 
@@ -68,13 +88,14 @@ def step(
 
     def hidden(box: Box) -> Tensor:
         wide = tuple((a * pool, b * pool) for (a, b), pool in zip(box, network.pool, strict=True))
-        h = cut(context, wide)
+        h = network.parts(cut(context, wide))[0]
         if estimate is not None and len(network.W):
             h = through(network.W, estimate, wide, size).add_(h)
         return network.g(max_pool(h, network.pool) if max(network.pool) > 1 else h)
 
     pooled = [n // pool for n, pool in zip(context.shape[2:], network.pool, strict=True)]
-    return through(network.V, hidden, target, pooled)
+    beside = network.parts(context)[1]
+    return through(network.V, hidden, target, pooled, None if beside is None else lambda box: cut(beside, box))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -100,7 +121,7 @@ def _needed(layer: Layer, first: int, last: int, axis: int) -> tuple[int, int]:
     return first // up * each - before, -(-last // up) * each - stride + reach - before
 
 
-def _layer(unit: Unit, x: Tensor, want: Box, have: Box, out: Box) -> Tensor:
+def _layer(unit: Unit, x: Tensor, want: Box, have: Box, out: Box, detail: Tensor | None) -> Tensor:
     """One layer (see `Unit.forward`) on a part `have` of a plane, with zeros for the rest of what it wants."""
     layer, dims = unit.layer, len(want)
     assert unit.norm is None
@@ -113,6 +134,8 @@ def _layer(unit: Unit, x: Tensor, want: Box, have: Box, out: Box) -> Tensor:
     if layer.residual:
         firsts = [before - added for before, (added, _) in zip(befores, missing, strict=True)]
         y += part(x, (slice(a, a + n) for a, n in zip(firsts, y.shape[2:], strict=True)))
+    if detail is not None:
+        y += detail
     if max(unit.pool) > 1:
         y = max_pool(y, unit.pool)
     if layer.activation != "none":

@@ -259,6 +259,7 @@ class Model:
                 "keep; use label"
             )
         return needed(self._network(precision), scaled_size(own, scale), own, pixel, steps, started)
+
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int = FRAME_STEPS, **options: Any
     ) -> Iterator[Labeling]:

@@ -261,7 +261,9 @@ def needed(
     )
     planes = (steps if len(network.W) else 1) + 1 + started
     kept = cells * (4 * network.classes * planes + (planes - 1 - started) + 1)
-    return context * units[-1].channels * next(network.parameters()).element_size() + kept + prod(own) * (2 + pixel)
+    return (
+        context * network.context_channels * next(network.parameters()).element_size() + kept + prod(own) * (2 + pixel)
+    )
 
 
 def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

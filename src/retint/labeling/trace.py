@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
-from .local import cut, step, through
+from .local import context as context_in
+from .local import cut, step
 from .region import grown, merged, moved, parts
 from .source import Source
 from .starts import LabelMap, Start
@@ -161,9 +162,7 @@ class Trace:
             n // g.per_period * (g.period // u)
             for n, g, u in zip(self.cells, self._network.geometry, self._coarser, strict=True)
         ]
-        context = torch.empty(
-            (1, self._network.context_units[-1].channels, *shape), dtype=self._dtype, device=self._device
-        )
+        context = torch.empty((1, self._network.context_channels, *shape), dtype=self._dtype, device=self._device)
         context = laid_out(context)
         self._fill(context, tuple((0, n) for n in shape))
         return context
@@ -175,7 +174,7 @@ class Trace:
         sides = [max(t * g.stride // u, 1) for t, g, u in zip(self._tile, geometry, self._coarser, strict=True)]
         for tile in Tile(box, box).split(sides, [(0, 0)] * len(sides)):
             with torch.inference_mode():
-                cut(context, tile.core).copy_(through(self._network.U, self._image, tile.core, pixels))
+                cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels))
 
     def _image(self, box: Box) -> Tensor:
         return self._source.region(box).to(self._device, self._dtype)

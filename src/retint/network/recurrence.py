@@ -130,6 +130,11 @@ class RecurrentNetwork(nn.Module):
         return self
 
     @property
+    def context_channels(self) -> int:
+        """Planes of U * X: the hidden layer's, and the detail's."""
+        return self._hidden + sum(unit.channels for unit in list(self.D)[-1:] if isinstance(unit, Unit))
+
+    @property
     def context_units(self) -> list[Unit]:
         """The layers of U."""
         return [unit for unit in self.U if isinstance(unit, Unit)]
