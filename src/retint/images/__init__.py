@@ -4,6 +4,7 @@ from .convert import fit_channels, to_unit
 from .detail import detail
 from .find import IMAGE_SUFFIXES, find_images
 from .read import ColouredMask, read_image, read_labels
+from .regions import HeldLabels, Labels, RegionReader, identity, open_regions, read_whole
 from .volume import (
     Volume,
     is_volume,
@@ -19,15 +20,21 @@ from .write import write_image, write_labels, write_probabilities
 __all__ = [
     "IMAGE_SUFFIXES",
     "ColouredMask",
+    "HeldLabels",
+    "Labels",
+    "RegionReader",
     "Volume",
     "detail",
     "find_images",
     "fit_channels",
+    "identity",
     "is_volume",
+    "open_regions",
     "read_image",
     "read_labels",
     "read_volume",
     "read_volume_labels",
+    "read_whole",
     "to_unit",
     "volume_stem",
     "volume_suffix",
