@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
         def progress(done: int, _: int) -> None:
             bar.update(done - bar.n)
 
-        outcome = label_files(model, images, options.out, wish, progress)
+        outcome = label_files(model, images, options.out, wish, progress, lambda line: say(f"retint: {line}"))
     _tell(outcome, options.json)
     return 1 if outcome.failed else 0
 

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from ..errors import RetintError
 from ..images import (
+    HeldLabels,
+    RegionReader,
     Volume,
     is_volume,
+    open_regions,
     read_image,
     read_labels,
     read_volume,
     read_volume_labels,
+    read_whole,
     volume_stem,
     volume_suffix,
     write_image,
@@ -30,7 +34,9 @@ from ..network.hardware import Precision
 from ..pictures import displayable, montage, overlay, strip
 from .finer import Way
 from .labels import Labeling
+from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .model import Model
+from .partial import partial_folder
 from .plan import TileSide
 
 STRIP_STEPS = (1, 2, 4, 8)
@@ -83,8 +89,9 @@ class Outcome:
 
 
 def label_files(
-    model: Model, images: Sequence[Path], out: Path, wish: Wish, progress: Callable[[int, int], None] | None = None
-) -> Outcome:
+    model: Model, images: Sequence[Path], out: Path, wish: Wish, progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Outcome:  # fmt: skip
     """Label files of images, or of volumes if the model is a 3-D one, into a folder.
 
     Writes, for an image NAME.ext: NAME.png (labels, indexed, in the model's colours), NAME.overlay.png, and on request
@@ -93,6 +100,9 @@ def label_files(
 
     Labels and probabilities of a volume NAME.ext have its format, its place and its spacing, and its suffix in place of
     .png and .tif; its overlay shows four slices, its strip the middle one.
+
+    Labels of an image that is read by region (Zarr, GeoTIFF, large TIFF) have its format too. It is never held whole, unless
+    more than steps is wished for; a run of it that was stopped goes on (see `large`). `say` is given a line about that.
 
     Raises:
         RetintError: two images would write the same file, or `out` cannot be a folder.
@@ -106,7 +116,7 @@ def label_files(
             outcome.skipped.append(str(image))
             continue
         try:
-            row, warnings = _label_file(model, image, out, wish)
+            row, warnings = _label_file(model, image, out, wish, say)
         except RetintError as error:
             outcome.failed.append({"image": str(image), "error": str(error)})
         except (MemoryError, OSError) as error:
@@ -119,18 +129,24 @@ def label_files(
     return outcome
 
 
-def _label_file(model: Model, path: Path, out: Path, wish: Wish) -> tuple[dict[str, Any], list[str]]:
+def _label_file(
+    model: Model, path: Path, out: Path, wish: Wish, say: Callable[[str], None] | None
+) -> tuple[dict[str, Any], list[str]]:
     files, where, dims = _outputs(path, out, wish, model.dims), str(path), model.dims
-    if not wish.overwrite and (there := [file for file in files.values() if file.exists()]):
+    begun = partial_folder(files["labels"]).exists()
+    if not (wish.overwrite or begun) and (there := [file for file in files.values() if file.exists()]):
         raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over it")
-    image = _read(path, dims)
+    reader = open_regions(path, dims)
+    if reader is not None and _by_region(model, wish):
+        return _label_large(model, reader, files, wish, say)
+    image = _read(path, dims, reader)
     labeling = model.label(
         image.pixels, wish.steps, start=_map_for(path, wish.start, "--start", dims), hints=_map_for(path, wish.hints, "--hints", dims),
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
         record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities else None, way=wish.way,
         resolution=wish.resolution, prior=wish.prior, where=where,
     )  # fmt: skip
-    _write(model, labeling, image, files)
+    _write(model, labeling, image, files, reader)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),
         "settled": labeling.settled, "fractions": {name: round(share, 6) for name, share in labeling.fractions.items()},
@@ -142,12 +158,52 @@ def _label_file(model: Model, path: Path, out: Path, wish: Wish) -> tuple[dict[s
     return row, [line for line in warnings if line]
 
 
-def _read(path: Path, dims: int) -> Volume:
+def _by_region(model: Model, wish: Wish) -> bool:
+    """Whether nothing is wished for that needs the whole image or more than one pass over it."""
+    whole = (
+        wish.until_settled, wish.budget is not None, wish.start is not None, wish.hints is not None, wish.prior,
+        wish.probabilities, wish.strip, wish.way != "upsample",
+    )  # fmt: skip
+    return not any(whole) and can_flow(model)
+
+
+def _label_large(
+    model: Model, reader: RegionReader, files: dict[str, Path], wish: Wish, say: Callable[[str], None] | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Label an image by region."""
+
+    def finish(labels: Any) -> None:
+        if "overlay" not in files:
+            return
+        if model.dims == 2:
+            small = thumbnail(reader)
+            shown = overlay_of(model, small, sampled(labels, small.shape[:2]))
+        else:
+            slices, *across = reader.shape[:-1]
+            boxes = [((k, k + 1), *((0, n) for n in across)) for k in range(slices // 8, slices, -(-slices // _SLICES))]
+            pixels, held = (np.concatenate([source.read(box) for box in boxes]) for source in (reader, labels))
+            shown = overlay_of(model, pixels, held)
+        write_image(files["overlay"], shown)
+
+    where = str(reader.path)
+    how = LargeWish(wish.steps, wish.scale, wish.tile, wish.precision, wish.overwrite)
+    found = label_large(model, reader, files["labels"], how, finish, say)
+    row = {
+        "image": where, "labels": str(files["labels"]), "steps": found.steps, "change": round(found.changes[-1], 6),
+        "settled": found.changes[-1] == 0, "fractions": {name: round(share, 6) for name, share in found.fractions.items()},
+    }  # fmt: skip
+    warning = model.scale_warning(reader, where, wish.scale)
+    return row, [warning] if warning else []
+
+
+def _read(path: Path, dims: int, reader: RegionReader | None) -> Volume:
     """A file's pixels, (rows, columns, channels) or (slices, rows, columns, channels), and what else it says.
 
     Raises:
         RetintError: it cannot be read, or is a volume for a 2-D model or an image for a 3-D one.
     """
+    if reader is not None and dims == 2:
+        return Volume(read_whole(reader))
     volume = is_volume(path)
     if dims == 2:
         if volume:
@@ -159,7 +215,9 @@ def _read(path: Path, dims: int) -> Volume:
     return image
 
 
-def _write(model: Model, labeling: Labeling, image: Volume, files: dict[str, Path]) -> None:
+def _write(
+    model: Model, labeling: Labeling, image: Volume, files: dict[str, Path], reader: RegionReader | None
+) -> None:
     """The labels last: where they are, everything is."""
     pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
     if "overlay" in files:
@@ -180,6 +238,8 @@ def _write(model: Model, labeling: Labeling, image: Volume, files: dict[str, Pat
             write_probabilities(files["estimate"], labeling.estimate, model.classes)
     if volume:
         write_volume_labels(files["labels"], labeling.labels, palette, image)
+    elif reader is not None:
+        reader.write_labels(files["labels"], HeldLabels(labeling.labels), palette)
     else:
         write_labels(files["labels"], labeling.labels, palette)
 
@@ -241,11 +301,20 @@ def _outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
 def _names(image: Path, dims: int) -> tuple[str, str, str]:
     """What the names of an image's results begin with, and the suffixes of its labels and of its probabilities."""
     if dims == 2:
-        return image.stem, ".png", ".tif"
+        return (volume_stem(image) if image.is_dir() else image.stem), _image_suffix(image), ".tif"
     suffix = volume_suffix(image)
     if suffix not in _VOLUME_SUFFIXES:
         suffix = ".ome.zarr" if image.is_dir() else ".tif"
     return volume_stem(image), suffix, suffix
+
+
+def _image_suffix(image: Path) -> str:
+    """Of an image's labels: that of its own format if it is read by region."""
+    try:
+        reader = open_regions(image, 2)
+    except RetintError:  # whoever labels it says what is wrong
+        return ".png"
+    return ".png" if reader is None else reader.suffix()
 
 
 def _refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
