@@ -158,7 +158,7 @@ def test_a_volume_is_no_image(tmp_path):
 
 def write_geotiff(path, values, driver="GTiff", **options):
     rasterio = pytest.importorskip("rasterio")
-    import rasterio.shutil
+    from rasterio.shutil import copy
 
     transform = rasterio.transform.from_origin(500_000, 5_400_000, 0.5, 0.5)
     part = path.with_suffix(".plain.tif")
@@ -167,7 +167,7 @@ def write_geotiff(path, values, driver="GTiff", **options):
         crs="EPSG:32631", transform=transform, **options,
     ) as file:  # fmt: skip
         file.write(np.moveaxis(values, -1, 0))
-    rasterio.shutil.copy(part, path, driver=driver)
+    copy(part, path, driver=driver)
     part.unlink()
     return transform
 

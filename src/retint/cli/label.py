@@ -77,6 +77,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--cluster", metavar="local[:N]|ADDRESS",
+        help="label images in Zarr, GeoTIFF and large TIFF on a Dask cluster: N processes here, or a scheduler's address "
+        "(tcp://...); workers must see the image and DIR",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(
         "--skip-existing", action="store_true", help="pass over images whose labels exist (to go on after a stop)"
@@ -97,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     wish = Wish(
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
-        probabilities=options.probabilities, strip=options.strip, overwrite=options.overwrite, skip_existing=options.skip_existing,
+        probabilities=options.probabilities, strip=options.strip, overwrite=options.overwrite, skip_existing=options.skip_existing, cluster=options.cluster,
     )  # fmt: skip
     images = find_images(options.images)
     with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:

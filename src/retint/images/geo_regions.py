@@ -53,7 +53,7 @@ class GeoRegions:
 
     def write_labels(self, path: Path, labels: Labels, palette: Sequence[Colour]) -> None:
         """A Cloud-Optimised GeoTIFF of class indices, with coordinates, colour table and overviews."""
-        from rasterio.shutil import copy  # type: ignore[import-not-found,unused-ignore]
+        from rasterio.shutil import copy
 
         rows, columns = labels.shape
         where = {"crs": self._file.crs, "transform": self._file.transform}

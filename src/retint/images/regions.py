@@ -124,7 +124,7 @@ def identity(reader: RegionReader) -> dict[str, Any]:
         files = sorted(file for name in ("zarr.json", ".zarray", ".zattrs") for file in path.glob(f"**/{name}"))
         stored = [[str(file.relative_to(path)), _hash(file.read_bytes())] for file in files[:100]]
     else:
-        stored = [[path.stat().st_size, path.stat().st_mtime_ns]]
+        stored = [[str(path.stat().st_size), str(path.stat().st_mtime_ns)]]
     places: list[Callable[[int], int]] = [lambda n: 0, lambda n: n // 2, lambda n: max(n - _SAMPLE, 0)]
     boxes = [tuple((at(n), min(at(n) + _SAMPLE, n)) for n in reader.shape[:-1]) for at in places]
     with told(path):

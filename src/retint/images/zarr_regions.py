@@ -80,14 +80,16 @@ class ZarrRegions:
             for box in chunks(labels.shape, 4 * CHUNK):
                 array[self.index(box)] = labels.read(box)
 
-    def create_labels(self, folder: Path, name: str, palette: Sequence[Colour]) -> Any:
+    def create_labels(
+        self, folder: Path, name: str, palette: Sequence[Colour], chunk: Sequence[int] = (32, CHUNK, CHUNK)
+    ) -> Any:
         """Its labels, to be filled: an array of chunks that several processes may write at once, each its own."""
         layout = relaid(self._layout, channels=False)
         if layout.version not in _VERSIONS:
             layout = replace(layout, version="0.5")
         lengths = dict(zip(self._axes, self.shape, strict=False))
         shape = [lengths.get(axis, 1) for axis in layout.letters]
-        return create_level(folder, name, layout, shape, np.uint8, (32, CHUNK, CHUNK), palette)
+        return create_level(folder, name, layout, shape, np.uint8, chunk, palette)
 
     def index(self, box: Box) -> tuple[slice | int, ...]:
         """Where a box lies in the array of labels."""

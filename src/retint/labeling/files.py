@@ -64,6 +64,7 @@ class Wish:
     strip: bool = False
     overwrite: bool = False
     skip_existing: bool = False
+    cluster: str | None = None
 
 
 @dataclass
@@ -137,6 +138,10 @@ def _label_file(
     if not (wish.overwrite or begun) and (there := [file for file in files.values() if file.exists()]):
         raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over it")
     reader = open_regions(path, dims)
+    if wish.cluster and (reader is None or not _by_region(model, wish)):
+        raise RetintError(
+            f"{path}: --cluster labels Zarr, GeoTIFF and large TIFF, by --steps, --scale and --tile alone; leave it out, or the others"
+        )
     if reader is not None and _by_region(model, wish):
         return _label_large(model, reader, files, wish, say)
     image = _read(path, dims, reader)
@@ -187,7 +192,12 @@ def _label_large(
 
     where = str(reader.path)
     how = LargeWish(wish.steps, wish.scale, wish.tile, wish.precision, wish.overwrite)
-    found = label_large(model, reader, files["labels"], how, finish, say)
+    if wish.cluster:
+        from .cluster import label_on_cluster
+
+        found = label_on_cluster(model, reader, files["labels"], how, wish.cluster, finish, say)
+    else:
+        found = label_large(model, reader, files["labels"], how, finish, say)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": found.steps, "change": round(found.changes[-1], 6),
         "settled": found.changes[-1] == 0, "fractions": {name: round(share, 6) for name, share in found.fractions.items()},

@@ -46,7 +46,12 @@ class Model:
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16; each call may choose another.
         name: what to call it in messages.
+
+    Attributes:
+        file: that it was loaded from, if any.
     """
+
+    file: Path | None = None
 
     def __init__(
         self,
@@ -297,4 +302,6 @@ def load(name: str | Path, device: str = "auto", precision: Precision = "auto") 
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
-    return Model(network, card, device, precision, name=path.stem)
+    model = Model(network, card, device, precision, name=path.stem)
+    model.file = path
+    return model

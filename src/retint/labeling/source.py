@@ -58,7 +58,7 @@ class Source:
         # a pyramid's level may be read in place of the image
         self._pixels = _Read(pixels.reader.at(scale)) if isinstance(pixels, _Read) and scale < 1 else pixels
         self._fitted(pixels[(slice(0, 1),) * dims])
-        self._check_depth(pixels[(slice(0, 1),) * dims] if self._lazy else pixels)
+        self._check_depth(pixels[(slice(0, 1),) * dims] if isinstance(pixels, _Read) else pixels)
         self._mean, self._std = (torch.tensor(v).view(-1, *[1] * dims) for v in (card.mean, card.std))
 
     def region(self, box: Box) -> Tensor:

@@ -31,14 +31,18 @@ class Stream:
         box: pixels that are wanted.
         steps: how many.
         scale: at which the image is labelled.
+        alone: whether the box is always computed by itself. Then it begins with the rows that it needs; else a band earlier
+            at least, so that its labels are those of the whole lane to the last bit.
 
     Attributes:
+        needs: the image's own pixels that are read, if it is labelled at its own scale.
         changed: label cells of the box's columns whose label changed, (steps, rows of the label grid).
     """
 
     def __init__(
-        self, network: RecurrentNetwork, source: Source, plan: Lanes, box: Box, steps: int, scale: float = 1.0
-    ) -> None:
+        self, network: RecurrentNetwork, source: Source, plan: Lanes, box: Box, steps: int, scale: float = 1.0,
+        alone: bool = False,
+    ) -> None:  # fmt: skip
         self._network, self._source, self._plan, self._box, self._steps = network, source, plan, box, steps
         cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
         self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
@@ -48,7 +52,11 @@ class Stream:
         stride, ends = network.strides[0], self._cells.outer[0][1]
         first = self._cells.core[0][0] * stride - plan.halo
         self._first = max(floor(first / plan.band), 0) * plan.band
+        if alone:
+            self._first = self._cells.outer[0][0] * stride
         self._last, self._end = ends * stride, cells[0]
+        across = [(a * s, min(b * s, n)) for (a, b), s, n in zip(self._cells.outer, network.strides, source.size, strict=True)]
+        self.needs: Box = ((self._first, min(self._last, source.size[0])), *across[1:])
         self.changed = np.zeros((steps, cells[0]), np.int64)
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
