@@ -47,7 +47,9 @@ def check(reader, image):
 )
 def test_regions_of_a_tiff_are_those_of_the_whole(tmp_path, values, options):
     values = values.transpose(2, 0, 1) if options.get("planarconfig") == "separate" else values
-    tifffile.imwrite(tmp_path / "a.tif", values, **({"photometric": "minisblack"} if values.ndim == 2 else {}) | options)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, **({"photometric": "minisblack"} if values.ndim == 2 else {}) | options
+    )
     reader = open_regions(tmp_path / "a.tif", 2)
     assert reader is not None
     check(reader, read_image(tmp_path / "a.tif"))
@@ -107,7 +109,10 @@ def test_labels_of_a_tiff_are_a_tiled_bigtiff_in_the_colours_of_the_classes(tmp_
 def write_zarr(path, values, axes, version="0.5"):
     zarr = pytest.importorskip("zarr")
     listed = [{"name": axis, "type": "channel" if axis == "c" else "space"} for axis in axes]
-    levels = [{"path": str(k), "coordinateTransformations": [{"type": "scale", "scale": [2.0**k] * len(axes)}]} for k in (0, 1)]
+    levels = [
+        {"path": str(k), "coordinateTransformations": [{"type": "scale", "scale": [2.0**k] * len(axes)}]}
+        for k in (0, 1)
+    ]
     entry = {"axes": listed, "datasets": levels, "name": "a"}
     attributes = {"ome": {"version": "0.5", "multiscales": [entry]}}
     if version == "0.4":
@@ -115,13 +120,16 @@ def write_zarr(path, values, axes, version="0.5"):
     group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3, attributes=attributes)
     coarse = values[tuple(slice(None, None, 1 if axis == "c" else 2) for axis in axes)]
     for name, level in (("0", values), ("1", coarse)):
-        array = group.create_array(name, shape=level.shape, dtype=level.dtype, chunks=tuple(min(n, 50) for n in level.shape))
+        array = group.create_array(
+            name, shape=level.shape, dtype=level.dtype, chunks=tuple(min(n, 50) for n in level.shape)
+        )
         array[...] = level
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize(
-    ("values", "axes"), [(IMAGE[..., 0], "yx"), (IMAGE.transpose(2, 0, 1), "cyx"), (IMAGE.transpose(2, 0, 1)[None, :, None], "tczyx")]
+    ("values", "axes"),
+    [(IMAGE[..., 0], "yx"), (IMAGE.transpose(2, 0, 1), "cyx"), (IMAGE.transpose(2, 0, 1)[None, :, None], "tczyx")],
 )
 def test_regions_of_an_omezarr_image(tmp_path, values, axes, version):
     write_zarr(tmp_path / "a.ome.zarr", values, axes, version)
@@ -198,7 +206,12 @@ def test_labels_of_a_geotiff_lie_on_the_same_piece_of_earth(tmp_path, driver):
 def test_identity_tells_images_apart(tmp_path):
     zarr = pytest.importorskip("zarr")
     seen = []
-    for values in (IMAGE, IMAGE, IMAGE[:100], np.where(np.arange(210)[None, :, None] == 209, 0, IMAGE).astype(np.uint8)):
+    for values in (
+        IMAGE,
+        IMAGE,
+        IMAGE[:100],
+        np.where(np.arange(210)[None, :, None] == 209, 0, IMAGE).astype(np.uint8),
+    ):
         shutil.rmtree(tmp_path / "a.zarr", ignore_errors=True)
         zarr.save_array(tmp_path / "a.zarr", values)
         seen.append(identity(open_regions(tmp_path / "a.zarr", 2)))

@@ -76,7 +76,17 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(model, large, tmp_pat
     from made import fresh
 
     save_model(tmp_path / "m.safetensors", fresh(model.card).state_dict(), model.card)
-    command = ["label", str(large), "--model", str(tmp_path / "m.safetensors"), "--steps", "3", "--tile", "64", "--no-overlay"]
+    command = [
+        "label",
+        str(large),
+        "--model",
+        str(tmp_path / "m.safetensors"),
+        "--steps",
+        "3",
+        "--tile",
+        "64",
+        "--no-overlay",
+    ]
 
     def run(stop, out):
         return subprocess.Popen(
@@ -150,9 +160,11 @@ def test_labels_in_a_file_are_written_and_read_by_region(tmp_path):
 
 
 def test_a_thumbnail_is_the_reduced_image(large, monkeypatch):
-    import retint.labeling.large as module
-    import retint.pictures.overlay as pictures
+    import sys
 
+    import retint.labeling.large as module
+
+    pictures = sys.modules["retint.pictures.overlay"]  # the package has a function of that name
     monkeypatch.setattr(module, "_LONGEST", 64)
     monkeypatch.setattr(pictures, "LONGEST", 64)
     small = thumbnail(open_regions(large, 2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from retint.errors import RetintError
 
-from .find import is_zarr, volume_suffix
+from .find import is_zarr
 from .read import head_of, told
 from .tiff import is_tiff
 from .write import Colour
@@ -111,12 +110,6 @@ def read_whole(reader: RegionReader) -> NDArray[Any]:
         return reader.read(tuple((0, n) for n in reader.shape[:-1]))
 
 
-def region_stem(path: Path) -> str:
-    """The name that labels of an image begin with."""
-    name = path.name
-    return name.removesuffix(name[len(name) - len(volume_suffix(path)) :])
-
-
 def identity(reader: RegionReader) -> dict[str, Any]:
     """What tells one image from another without reading it whole: shape, depth, the file's size and time, some pixels."""
     path = reader.path
@@ -129,7 +122,13 @@ def identity(reader: RegionReader) -> dict[str, Any]:
     boxes = [tuple((at(n), min(at(n) + _SAMPLE, n)) for n in reader.shape[:-1]) for at in places]
     with told(path):
         samples = [_hash(np.ascontiguousarray(reader.read(box)).tobytes()) for box in boxes]
-    return {"name": path.name, "shape": list(reader.shape), "dtype": str(reader.dtype), "stored": stored, "pixels": samples}
+    return {
+        "name": path.name,
+        "shape": list(reader.shape),
+        "dtype": str(reader.dtype),
+        "stored": stored,
+        "pixels": samples,
+    }
 
 
 def chunks(shape: Sequence[int], side: int = CHUNK) -> list[Box]:
@@ -160,8 +159,3 @@ def need(package: str, extra: str, path: Path, what: str) -> Any:
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def fingerprint(facts: dict[str, Any]) -> str:
-    """A short text that two sets of facts share only if they are the same."""
-    return _hash(json.dumps(facts, sort_keys=True).encode())

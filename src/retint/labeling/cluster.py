@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from ..errors import RetintError
 from ..images import RegionReader, open_regions
+from ..images.regions import need
 from ..wholefile import whole_folder
-from .large import Finish, Found, LargeWish, Progress, facts_of, summary
 from .lanes import Lanes, lanes
+from .large import Finish, Found, LargeWish, Progress, facts_of, summary
 from .model import Model, load
 from .partial import Journal
 from .rows import flows
@@ -129,19 +130,24 @@ def label_on_cluster(
             shutil.copyfile(model.file, copied)
             straight = hasattr(reader, "create_labels")  # else they are written in the image's format afterwards
             if not labels.exists():
-                chunk = [_chunk(plan.rows), *(_chunk(max(b - a for a, b in span)) for span in zip(*plan.lanes, strict=True))]
+                chunk = [
+                    _chunk(plan.rows),
+                    *(_chunk(max(b - a for a, b in span)) for span in zip(*plan.lanes, strict=True)),
+                ]
                 made = folder / "begun.zarr"
                 shutil.rmtree(made, ignore_errors=True)
                 if straight:
                     reader.create_labels(made, target.name, model.card.colours, ([1, *chunk])[-3:])  # type: ignore[attr-defined]
                 else:
-                    zarr.create_group(made).create_array("0", shape=source.own, dtype=np.uint8, chunks=tuple(chunk), fill_value=0)
+                    zarr.create_group(made).create_array(
+                        "0", shape=source.own, dtype=np.uint8, chunks=tuple(chunk), fill_value=0
+                    )
                 made.rename(labels)
             job = _Job(
                 reader.path.resolve(), model.dims, copied, model.device.type, labels, "0", wish, steps, plan
             )  # fmt: skip
             if journal.done and say:
-                say(f"{target}: goes on after {len(journal.done)} of {len(plan.pieces)} blocks")
+                say(f"{target}: goes on after {len(journal.done)} of {plan.count} blocks")
             _run(distributed, client, job, journal, threads, progress)
             result = _Result(labels, reader if straight else None, source.own)
             if finish:
@@ -189,12 +195,9 @@ class _Result:
         return np.asarray(self._array[slices(box) if self._reader is None else self._reader.index(box)])
 
 
-def _run(
-    distributed: Any, client: Any, job: _Job, journal: Journal, threads: int, progress: Progress | None
-) -> None:
+def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: int, progress: Progress | None) -> None:
     """All blocks that are not done, a few for each thread at a time."""
-    pieces = job.plan.pieces
-    left = iter([n for n in range(len(pieces)) if n not in journal.done])
+    left = iter([n for n in range(job.plan.count) if n not in journal.done])
     shared = client.submit(lambda job: job, job, pure=False)  # sent to each worker once, and made again if it is lost
 
     def submit() -> Iterator[Any]:
@@ -219,12 +222,12 @@ def _run(
         for following, _ in zip(blocks, range(1), strict=False):
             waiting.add(following)
         if progress:
-            progress(len(journal.done), len(pieces))
+            progress(len(journal.done), job.plan.count)
 
 
 def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     """On a worker: label a block and write its chunks. Done twice, it writes the same."""
-    box = job.plan.pieces[number]
+    box = job.plan.piece(number)
     model, reader = _loaded(job.model, job.device), open_regions(job.image, job.dims)
     assert reader is not None
     network = model._network(job.wish.precision)
@@ -246,7 +249,14 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
 
 
 def _label_part(
-    values: NDArray[Any], needs: Box, shape: Sequence[int], model: Model, plan: Lanes, box: Box, steps: int, precision: Any
+    values: NDArray[Any],
+    needs: Box,
+    shape: Sequence[int],
+    model: Model,
+    plan: Lanes,
+    box: Box,
+    steps: int,
+    precision: Any,
 ) -> NDArray[np.uint8]:
     """On a worker: the labels of a block of an array, from the pixels that it needs."""
     if values.ndim == model.dims:
@@ -283,7 +293,9 @@ def _client(distributed: Any, cluster: str) -> Iterator[Any]:
     try:
         client = distributed.Client(cluster)
     except OSError as error:
-        raise RetintError(f"--cluster {cluster}: no Dask scheduler answers there ({error}); check the address") from None
+        raise RetintError(
+            f"--cluster {cluster}: no Dask scheduler answers there ({error}); check the address"
+        ) from None
     with client:
         yield client
 
@@ -311,11 +323,4 @@ def _refuse(model: Model, where: str) -> None:
 
 
 def _need(package: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(package)
-    except ImportError:
-        raise RetintError(
-            f"--cluster: found no {package.partition('.')[0]}; expected it to be installed: pip install 'retint[cluster,volumes]'"
-        ) from None
+    return need(package, "cluster,volumes", Path("--cluster"), "a wish for several machines")

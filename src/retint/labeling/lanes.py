@@ -49,10 +49,19 @@ class Lanes:
     waste: float
 
     @property
-    def pieces(self) -> list[Box]:
-        """Pixels of all pieces, lane after lane, each from the first row to the last."""
-        spans = _spans(self.size[0], self.rows)
-        return [(span, *lane) for lane in self.lanes for span in spans]
+    def count(self) -> int:
+        """Of all pieces."""
+        return len(self.lanes) * self.each
+
+    @property
+    def each(self) -> int:
+        """Pieces of a lane."""
+        return -(-self.size[0] // self.rows)
+
+    def piece(self, number: int) -> Box:
+        """Pixels of a piece; they are numbered lane after lane, each from the first row to the last."""
+        lane, place = divmod(number, self.each)
+        return ((place * self.rows, min((place + 1) * self.rows, self.size[0])), *self.lanes[lane])
 
 
 def lanes(
@@ -91,7 +100,9 @@ def lanes(
     )  # fmt: skip
 
 
-def outer(network: RecurrentNetwork, box: Box, size: Sequence[int], cells: Sequence[int], steps: int, pitches: Sequence[float]) -> Tile:
+def outer(
+    network: RecurrentNetwork, box: Box, size: Sequence[int], cells: Sequence[int], steps: int, pitches: Sequence[float]
+) -> Tile:
     """The label cells over a box of pixels, and those that they need around them.
 
     Args:

@@ -84,7 +84,9 @@ def label_large(
         RetintError: something does not fit; the message says what and how to mend it.
     """
     if not can_flow(model):
-        raise RetintError(f"{reader.path}: {model.name} takes all steps at once; it labels only images that are read whole")
+        raise RetintError(
+            f"{reader.path}: {model.name} takes all steps at once; it labels only images that are read whole"
+        )
     steps = wish.steps or model.card.steps
     if steps < 1:
         raise RetintError(f"--steps {steps}: at least 1 is needed")
@@ -94,12 +96,13 @@ def label_large(
     with Journal(target, facts_of(model, reader, wish, plan, steps), wish.anew) as journal:
         labels = PartialLabels(journal, source.own)
         if journal.done and say:
-            say(f"{target}: goes on after {len(journal.done)} of {len(plan.pieces)} pieces")
-        for lane in plan.lanes:
-            numbers = [n for n, piece in enumerate(plan.pieces) if piece[1:] == lane]
-            left = [n for n in numbers if n not in journal.done]
+            say(f"{target}: goes on after {len(journal.done)} of {plan.count} pieces")
+        for lane in range(len(plan.lanes)):
+            left = [n for n in range(lane * plan.each, (lane + 1) * plan.each) if n not in journal.done]
             if left:  # those of a lane are done from the first to the last
-                _label_lane(model, Stream(network, source, plan, _from(plan, left), steps, wish.scale), plan, left, labels, journal, progress)
+                box = _from(plan, left[0])
+                stream = Stream(network, source, plan, box, steps, wish.scale)
+                _label_lane(model, stream, plan, left, labels, journal, progress)
         if finish:
             finish(labels)
         reader.write_labels(target, labels, model.card.colours)
@@ -162,20 +165,27 @@ def sampled(labels: Labels, size: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.stack([labels.read(((int(row), int(row) + 1), (0, labels.shape[1])))[0, columns] for row in rows])
 
 
-def _from(plan: Lanes, left: list[int]) -> Box:
-    (first, _), *lane = plan.pieces[left[0]]
+def _from(plan: Lanes, number: int) -> Box:
+    """A lane from a piece on."""
+    (first, _), *lane = plan.piece(number)
     return ((first, plan.size[0]), *lane)
 
 
 def _label_lane(
-    model: Model, stream: Stream, plan: Lanes, left: list[int], labels: PartialLabels, journal: Journal, progress: Progress | None
+    model: Model,
+    stream: Stream,
+    plan: Lanes,
+    left: list[int],
+    labels: PartialLabels,
+    journal: Journal,
+    progress: Progress | None,
 ) -> None:
     """The pieces of a lane that are left, one after another."""
     waiting: list[NDArray[np.uint8]] = []
     for (_, last), part in stream:
         waiting.append(part)
-        while left and last >= plan.pieces[left[0]][0][1]:
-            box = plan.pieces[left[0]]
+        while left and last >= plan.piece(left[0])[0][1]:
+            box = plan.piece(left[0])
             held = np.concatenate(waiting)
             count = box[0][1] - box[0][0]
             labels.write(box, held[:count])
@@ -183,4 +193,4 @@ def _label_lane(
             journal.note(left.pop(0), changed=stream.counts(box), pixels=pixels.tolist())
             waiting = [held[count:]]
             if progress:
-                progress(len(journal.done), len(plan.pieces))
+                progress(len(journal.done), plan.count)

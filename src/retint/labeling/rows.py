@@ -188,9 +188,7 @@ class _Step:
         scores = self._readout.push(None if hidden is None else self._network.g(hidden), last)
         return None if scores is None else torch.softmax(scores.float(), 1)
 
-    def _beside(
-        self, feedback: _Chain, context: Tensor | None, estimate: Tensor | None, last: bool
-    ) -> Tensor | None:
+    def _beside(self, feedback: _Chain, context: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
         """U * X + W * Y(t-1), as far as both are there."""
         given = None if estimate is None else laid_out(estimate.to(self._dtype))
         self._context.put(context)

@@ -55,7 +55,9 @@ class Stream:
         if alone:
             self._first = self._cells.outer[0][0] * stride
         self._last, self._end = ends * stride, cells[0]
-        across = [(a * s, min(b * s, n)) for (a, b), s, n in zip(self._cells.outer, network.strides, source.size, strict=True)]
+        across = [
+            (a * s, min(b * s, n)) for (a, b), s, n in zip(self._cells.outer, network.strides, source.size, strict=True)
+        ]
         self.needs: Box = ((self._first, min(self._last, source.size[0])), *across[1:])
         self.changed = np.zeros((steps, cells[0]), np.int64)
         parameter = next(network.parameters())
@@ -128,7 +130,9 @@ class _Counter:
     def __init__(self, stream: Stream, first: int) -> None:
         self._changed = stream.changed
         across = counted(stream._box, stream._source.own, stream._seen, stream._pitches)[1:]
-        self._inside = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(across, stream._cells.outer[1:], strict=True))
+        self._inside = tuple(
+            slice(a - o, b - o) for (a, b), (o, _) in zip(across, stream._cells.outer[1:], strict=True)
+        )
         self._rows = [first // stream._network.strides[0]] * len(self._changed)
         self._before = [Queue(0) for _ in self._changed]
         self._most = stream._seen[0]
