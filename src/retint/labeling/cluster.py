@@ -122,7 +122,7 @@ def label_on_cluster(
     with _client(distributed, cluster) as client:
         threads = max(sum(client.nthreads().values()), 1)
         halo = max(sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry)
-        plan = lanes(network, source.own, steps, wish.tile or _side(source.own, halo / wish.scale, threads), wish.scale)
+        plan = lanes(network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, threads), wish.scale)
         facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True}
         with Journal(target, facts, wish.anew) as journal:
             folder = journal.folder.resolve()
@@ -300,12 +300,12 @@ def _client(distributed: Any, cluster: str) -> Iterator[Any]:
         yield client
 
 
-def _side(size: Sequence[int], halo: float, threads: int) -> int:
-    """Pixels of a block's side: little halo, but blocks for all threads."""
+def _sides(size: Sequence[int], halo: float, threads: int) -> tuple[int, ...]:
+    """Pixels of a block's sides: little halo, but blocks for all threads, and all about as large."""
     side = _up(halo / (_HALO ** (1 / len(size)) - 1))
     while prod(ceil(n / side) for n in size) < 2 * threads and side // 2 >= max(halo, _GRAIN):
         side = _up(side / 2)
-    return side
+    return tuple(_up(n / ceil(n / side)) for n in size)
 
 
 def _up(n: float) -> int:
