@@ -227,6 +227,7 @@ def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: in
 
 def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     """On a worker: label a block and write its chunks. Done twice, it writes the same."""
+    _one_thread()
     box = job.plan.piece(number)
     model, reader = _loaded(job.model, job.device), open_regions(job.image, job.dims)
     assert reader is not None
@@ -259,6 +260,7 @@ def _label_part(
     precision: Any,
 ) -> NDArray[np.uint8]:
     """On a worker: the labels of a block of an array, from the pixels that it needs."""
+    _one_thread()
     if values.ndim == model.dims:
         values = values[..., None]
     part = _Part(values, shape, values.dtype, [a for a, _ in needs])
@@ -269,11 +271,19 @@ def _label_part(
 
 @functools.lru_cache(maxsize=2)
 def _loaded(file: Path, device: str) -> Model:
-    """A worker's model, once for each process; as many threads compute as the worker has."""
-    from distributed import get_worker
-
-    torch.set_num_threads(get_worker().state.nthreads)
+    """A worker's model, once for each process."""
     return load(file, device)
+
+
+def _one_thread() -> None:
+    """On a worker of a cluster each thread labels a block of its own."""
+    try:
+        from distributed import get_worker
+
+        get_worker()
+    except (ImportError, ValueError):  # another of Dask's schedulers
+        return
+    torch.set_num_threads(1)  # it holds for the thread that calls it
 
 
 @contextmanager

@@ -131,12 +131,19 @@ def counted(box: Box, size: Sequence[int], seen: Sequence[int], pitches: Sequenc
 
 
 def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], most: float) -> list[int]:
-    """Sides of lanes that with their halos have at most so many pixels across, cut where it costs least."""
+    """Sides of lanes that with their halos have at most so many pixels across, cut where it costs least.
+
+    None becomes shorter than its halo: many steps, in a wide image, take more memory than others.
+    """
     counts = [1] * len(size)
     while True:
         sides = [_up(n / c, grain) for n, c, grain in zip(size, counts, grains, strict=True)]
         wide = [min(side + halo * (c > 1), n) for side, halo, c, n in zip(sides, halos, counts, size, strict=True)]
-        cuts = [axis for axis, (side, grain) in enumerate(zip(sides, grains, strict=True)) if side > grain]
+        cuts = [
+            axis
+            for axis, (n, c, halo, grain) in enumerate(zip(size, counts, halos, grains, strict=True))
+            if sides[axis] > grain and n / (c + 1) >= halo
+        ]
         if prod(wide) <= most or not cuts:
             return sides
         counts[max(cuts, key=lambda axis: sides[axis] / max(halos[axis], 1))] += 1
