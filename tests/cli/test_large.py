@@ -16,7 +16,14 @@ def test_a_zarr_image_from_the_command_line(model, tmp_path, capsys):
     image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     zarr.save_array(tmp_path / "a.zarr", image)
     save_model(tmp_path / "m.safetensors", fresh(model.card).state_dict(), model.card)
-    command = ["label", str(tmp_path / "a.zarr"), "--model", str(tmp_path / "m.safetensors"), "--out", str(tmp_path / "out")]
+    command = [
+        "label",
+        str(tmp_path / "a.zarr"),
+        "--model",
+        str(tmp_path / "m.safetensors"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main([*command, "--tile", "32", "--steps", "2", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)["images"][0]
     assert row["steps"] == 2

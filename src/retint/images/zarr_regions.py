@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from .omezarr import _VERSIONS, Layout, _refuse_others, _zarr, check_axes, creat
 from .regions import CHUNK, Box, Labels, chunks
 from .tiff import MOST_UNNAMED, shown
 from .write import Colour
+
+_KEPT = 384 << 20  # bytes of rows of chunks that may be needed again
 
 
 class ZarrRegions:
@@ -37,6 +40,8 @@ class ZarrRegions:
         if not min(self.shape):
             raise RetintError(f"{path}: found an image of {self.shape}; expected at least 1 x 1 pixel: save it again")
         self.dtype: np.dtype[Any] = shown(path, np.zeros(0, self._array.dtype.newbyteorder("="))).dtype
+        self._kept: NDArray[Any] | None = None
+        self._kept_box: Box = ((0, 0),)
 
     @classmethod
     def open(cls, path: Path, dims: int) -> ZarrRegions:
@@ -48,7 +53,22 @@ class ZarrRegions:
         return cls(path, dims, layout, [group[level["path"]] for level in entry["datasets"]], 0)
 
     def read(self, box: Box) -> NDArray[Any]:
-        """See `RegionReader`."""
+        """See `RegionReader`. Whole rows of chunks are kept: bands of fewer rows come one after another."""
+        (first, last), *across = box
+        (low, high), *held = self._kept_box
+        if held != across or not low <= first <= last <= high:
+            each = self._array.chunks[self._layout.letters.index(self._axes[0])]
+            low, high = first // each * each, min(-(-last // each) * each, self.shape[0])
+            size = (high - low) * prod(b - a for a, b in across) * self.shape[-1] * self.dtype.itemsize
+            if size > _KEPT:
+                return self._load(box)
+            self._kept = None  # before others are read
+            self._kept_box = ((low, high), *across)
+            self._kept = self._load(self._kept_box)
+        assert self._kept is not None
+        return self._kept[first - low : last - low]
+
+    def _load(self, box: Box) -> NDArray[Any]:
         spans = {axis: slice(*span) for axis, span in zip(self._axes, box, strict=True)} | {"c": slice(None)}
         letters = self._layout.letters
         values = np.asarray(self._array[tuple(spans.get(axis, 0) for axis in letters)])

@@ -122,7 +122,9 @@ def label_on_cluster(
     with _client(distributed, cluster) as client:
         threads = max(sum(client.nthreads().values()), 1)
         halo = max(sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry)
-        plan = lanes(network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, threads), wish.scale)
+        plan = lanes(
+            network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, threads), wish.scale
+        )
         facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True}
         with Journal(target, facts, wish.anew) as journal:
             folder = journal.folder.resolve()
@@ -229,8 +231,8 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     """On a worker: label a block and write its chunks. Done twice, it writes the same."""
     _one_thread()
     box = job.plan.piece(number)
-    model, reader = _loaded(job.model, job.device), open_regions(job.image, job.dims)
-    assert reader is not None
+    model = _loaded(job.model, job.device)
+    reader: Any = open_regions(job.image, job.dims)
     network = model._network(job.wish.precision)
     source = Source(reader, model.card, model.dims, str(job.image), job.wish.scale)
     stream = Stream(network, source, job.plan, box, job.steps, job.wish.scale, alone=True)
