@@ -105,12 +105,19 @@ def run(options: argparse.Namespace) -> int:
         probabilities=options.probabilities, strip=options.strip, overwrite=options.overwrite, skip_existing=options.skip_existing, cluster=options.cluster,
     )  # fmt: skip
     images = find_images(options.images)
-    with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:
+    with (
+        tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar,
+        tqdm(total=0, unit="piece", disable=None, leave=False, delay=1) as parts,
+    ):
 
         def progress(done: int, _: int) -> None:
             bar.update(done - bar.n)
 
-        outcome = label_files(model, images, options.out, wish, progress, lambda line: say(f"retint: {line}"))
+        def pieces(done: int, total: int) -> None:
+            parts.total = total
+            parts.update(done - parts.n)
+
+        outcome = label_files(model, images, options.out, wish, progress, lambda line: say(f"retint: {line}"), pieces)
     _tell(outcome, options.json)
     return 1 if outcome.failed else 0
 

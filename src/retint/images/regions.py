@@ -114,8 +114,10 @@ def identity(reader: RegionReader) -> dict[str, Any]:
     """What tells one image from another without reading it whole: shape, depth, the file's size and time, some pixels."""
     path = reader.path
     if path.is_dir():
-        files = sorted(file for name in ("zarr.json", ".zarray", ".zattrs") for file in path.glob(f"**/{name}"))
-        stored = [[str(file.relative_to(path)), _hash(file.read_bytes())] for file in files[:100]]
+        # of the group and its levels; what lies deeper are chunks, and may be millions
+        names = [f"{level}{name}" for level in ("", "*/") for name in ("zarr.json", ".zarray", ".zattrs")]
+        files = sorted(file for name in names for file in path.glob(name))
+        stored = [[str(file.relative_to(path)), _hash(file.read_bytes())] for file in files]
     else:
         stored = [[str(path.stat().st_size), str(path.stat().st_mtime_ns)]]
     places: list[Callable[[int], int]] = [lambda n: 0, lambda n: n // 2, lambda n: max(n - _SAMPLE, 0)]

@@ -91,7 +91,7 @@ class Outcome:
 
 def label_files(
     model: Model, images: Sequence[Path], out: Path, wish: Wish, progress: Callable[[int, int], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str], None] | None = None, pieces: Callable[[int, int], None] | None = None,
 ) -> Outcome:  # fmt: skip
     """Label files of images, or of volumes if the model is a 3-D one, into a folder.
 
@@ -103,7 +103,8 @@ def label_files(
     .png and .tif; its overlay shows four slices, its strip the middle one.
 
     Labels of an image that is read by region (Zarr, GeoTIFF, large TIFF) have its format too. It is never held whole, unless
-    more than steps is wished for; a run of it that was stopped goes on (see `large`). `say` is given a line about that.
+    more than steps is wished for; a run of it that was stopped goes on (see `large`). `say` is given a line about that,
+    `pieces` how many of its pieces are done.
 
     Raises:
         RetintError: two images would write the same file, or `out` cannot be a folder.
@@ -117,7 +118,7 @@ def label_files(
             outcome.skipped.append(str(image))
             continue
         try:
-            row, warnings = _label_file(model, image, out, wish, say)
+            row, warnings = _label_file(model, image, out, wish, say, pieces)
         except RetintError as error:
             outcome.failed.append({"image": str(image), "error": str(error)})
         except (MemoryError, OSError) as error:
@@ -131,8 +132,9 @@ def label_files(
 
 
 def _label_file(
-    model: Model, path: Path, out: Path, wish: Wish, say: Callable[[str], None] | None
-) -> tuple[dict[str, Any], list[str]]:
+    model: Model, path: Path, out: Path, wish: Wish, say: Callable[[str], None] | None,
+    pieces: Callable[[int, int], None] | None,
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
     files, where, dims = _outputs(path, out, wish, model.dims), str(path), model.dims
     begun = partial_folder(files["labels"]).exists()
     if not (wish.overwrite or begun) and (there := [file for file in files.values() if file.exists()]):
@@ -143,7 +145,7 @@ def _label_file(
             f"{path}: --cluster labels Zarr, GeoTIFF and large TIFF, by --steps, --scale and --tile alone; leave it out, or the others"
         )
     if reader is not None and _by_region(model, wish):
-        return _label_large(model, reader, files, wish, say)
+        return _label_large(model, reader, files, wish, say, pieces)
     image = _read(path, dims, reader)
     labeling = model.label(
         image.pixels, wish.steps, start=_map_for(path, wish.start, "--start", dims), hints=_map_for(path, wish.hints, "--hints", dims),
@@ -173,8 +175,9 @@ def _by_region(model: Model, wish: Wish) -> bool:
 
 
 def _label_large(
-    model: Model, reader: RegionReader, files: dict[str, Path], wish: Wish, say: Callable[[str], None] | None
-) -> tuple[dict[str, Any], list[str]]:
+    model: Model, reader: RegionReader, files: dict[str, Path], wish: Wish, say: Callable[[str], None] | None,
+    pieces: Callable[[int, int], None] | None,
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
     """Label an image by region."""
 
     def finish(labels: Any) -> None:
@@ -195,9 +198,9 @@ def _label_large(
     if wish.cluster:
         from .cluster import label_on_cluster
 
-        found = label_on_cluster(model, reader, files["labels"], how, wish.cluster, finish, say)
+        found = label_on_cluster(model, reader, files["labels"], how, wish.cluster, finish, say, pieces)
     else:
-        found = label_large(model, reader, files["labels"], how, finish, say)
+        found = label_large(model, reader, files["labels"], how, finish, say, pieces)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": found.steps, "change": round(found.changes[-1], 6),
         "settled": found.changes[-1] == 0, "fractions": {name: round(share, 6) for name, share in found.fractions.items()},

@@ -52,17 +52,11 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = (self.folder / "journal").open("a+b")
-            self._lock()
-            self._file.seek(0)
-            lines = self._file.read().split(b"\n")[:-1]  # what follows the last end of a line was not written whole
-            if lines:
-                self._check(json.loads(lines[0]), facts)
-                rows = (json.loads(line) for line in lines[1:])
-                self.done = {row["piece"]: row for row in rows}
-                self._file.truncate(sum(len(line) + 1 for line in lines))
-            else:
-                self._file.truncate(0)
-                self._append(facts)
+            try:
+                self._begin(facts)
+            except BaseException:
+                self._file.close()
+                raise
         except OSError as error:
             raise self._told(error) from error
 
@@ -82,6 +76,18 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
+
+    def _begin(self, facts: dict[str, Any]) -> None:
+        """Read what is there, or begin."""
+        self._lock()
+        self._file.seek(0)
+        lines = self._file.read().split(b"\n")[:-1]  # what follows the last end of a line was not written whole
+        self._file.truncate(sum(len(line) + 1 for line in lines))
+        if not lines:
+            self._append(facts)
+            return
+        self._check(json.loads(lines[0]), facts)
+        self.done = {row["piece"]: row for row in map(json.loads, lines[1:])}
 
     def _append(self, row: dict[str, Any]) -> None:
         self._file.write(json.dumps(row).encode() + b"\n")
