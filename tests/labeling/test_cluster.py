@@ -64,6 +64,7 @@ def test_an_address_that_is_none_is_told(stored, tmp_path):
     assert "--cluster labels Zarr" in error
 
 
+@pytest.mark.timeout(900)  # two processes are started, and a third
 def test_a_lost_worker_loses_no_result(stored, tmp_path):
     from distributed import Client, LocalCluster
 
@@ -74,12 +75,12 @@ def test_a_lost_worker_loses_no_result(stored, tmp_path):
         victim = next(iter(client.run(os.getpid).values()))
 
         def progress(done, _):
-            if done == 3 and not killed.is_set():
+            if done == 2 and not killed.is_set():
                 killed.set()
                 os.kill(victim, signal.SIGKILL)
 
         found = label_on_cluster(
-            model, open_regions(image, 2), target, LargeWish(3, tile=32), cluster.scheduler_address, progress=progress
+            model, open_regions(image, 2), target, LargeWish(3, tile=64), cluster.scheduler_address, progress=progress
         )
     assert killed.is_set()
     labels = open_regions(target, 2).read(((0, 200), (0, 150)))[..., 0]
