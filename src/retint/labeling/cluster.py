@@ -8,6 +8,7 @@ dask and distributed.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -151,6 +152,8 @@ def label_on_cluster(
             if journal.done and say:
                 say(f"{target}: goes on after {len(journal.done)} of {plan.count} blocks")
             _run(distributed, client, job, journal, threads, progress)
+            if len(journal.done) != plan.count:
+                raise RuntimeError(f"{plan.count - len(journal.done)} blocks were never labelled")
             result = _Result(labels, reader if straight else None, source.own)
             if finish:
                 finish(result)
@@ -207,7 +210,7 @@ def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: in
             yield client.submit(_label_block, shared, number, retries=_RETRIES, pure=False)
 
     blocks = submit()
-    waiting = distributed.as_completed([future for future, _ in zip(blocks, range(threads * _AHEAD), strict=False)])
+    waiting = distributed.as_completed(list(itertools.islice(blocks, threads * _AHEAD)))
     for future in waiting:
         try:
             number, row = future.result()
@@ -221,7 +224,7 @@ def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: in
             ) from error
         journal.note(number, **row)
         future.release()
-        for following, _ in zip(blocks, range(1), strict=False):
+        for following in itertools.islice(blocks, 1):
             waiting.add(following)
         if progress:
             progress(len(journal.done), job.plan.count)
