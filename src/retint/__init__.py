@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .labeling import Labeling, Model, load
+    from .labeling.cluster import label_array
     from .labeling.evaluate import evaluate
     from .learning import Settings, train
 
 __version__ = "0.1.0"
-__all__ = ["Labeling", "Model", "Settings", "evaluate", "load", "train"]
+__all__ = ["Labeling", "Model", "Settings", "evaluate", "label_array", "load", "train"]
 
 _HOMES = {
     "Labeling": "labeling", "Model": "labeling", "load": "labeling", "evaluate": "labeling.evaluate",
+    "label_array": "labeling.cluster",
     "Settings": "learning", "train": "learning",
 }  # fmt: skip
 

@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
@@ -33,14 +34,43 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
         raise RetintError(f"{path}: found {found}; expected a place for a file: choose another name")
     part = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
+    finally:
+        with suppress(OSError):  # it may never have been there
+            part.unlink()
+
+
+@contextmanager
+def whole_folder(path: str | PathLike[str]) -> Iterator[Path]:
+    """Write a folder that appears whole or not at all; an earlier one stays until then. See `whole_file`."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise RetintError(f"{path}: found a file; expected a place for a folder: choose another name")
+    part, old = (path.with_name(f".{secrets.token_hex(6)}.{kind}{path.suffix}") for kind in ("part", "old"))
+    try:
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            if path.exists():
+                path.rename(old)
+            part.rename(path)
+    finally:
+        if old.exists() and not path.exists():  # the new one did not come
+            old.rename(path)
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into one line."""
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
         raise RetintError(
             f"{path}: found that it cannot be written ({reason}); expected a writable folder with room: choose another"
         ) from error
-    finally:
-        with suppress(OSError):  # it may never have been there
-            part.unlink()

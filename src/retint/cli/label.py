@@ -99,6 +99,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what computes the network (auto: torch; same labels but for ties)",
     )
+    parser.add_argument(
+        "--cluster", metavar="local[:N]|ADDRESS",
+        help="label images in Zarr, GeoTIFF and large TIFF on a Dask cluster: N processes here, or a scheduler address "
+        "(tcp://...); workers must see the image and DIR",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(
         "--skip-existing", action="store_true", help="pass over images whose labels exist (to go on after a stop)"
@@ -122,16 +127,24 @@ def run(options: argparse.Namespace) -> int:
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, tolerance=options.tolerance, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
         probabilities=options.probabilities, strip=options.strip, doubt=options.measure if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
+        cluster=options.cluster,
     )  # fmt: skip
     if films:
         return video.label_films(model, options, wish)
     images = find_images(options.images)
-    with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:
+    with (
+        tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar,
+        tqdm(total=0, unit="piece", disable=None, leave=False, delay=1) as parts,
+    ):
 
         def progress(done: int, _: int) -> None:
             bar.update(done - bar.n)
 
-        outcome = label_files(model, images, options.out, wish, progress)
+        def pieces(done: int, total: int) -> None:
+            parts.total = total
+            parts.update(done - parts.n)
+
+        outcome = label_files(model, images, options.out, wish, progress, lambda line: say(f"retint: {line}"), pieces)
     _tell(outcome, options.json)
     return 1 if outcome.failed else 0
 

@@ -4,6 +4,7 @@ from .convert import fit_channels, to_unit
 from .detail import detail
 from .find import IMAGE_SUFFIXES, find_images
 from .read import ColouredMask, read_image, read_labels
+from .regions import HeldLabels, Labels, RegionReader, identity, open_regions, read_whole
 from .video import VIDEO_SUFFIXES, Film, film_writer, is_video, open_film
 from .volume import (
     Volume,
@@ -22,18 +23,24 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "ColouredMask",
     "Film",
+    "HeldLabels",
+    "Labels",
+    "RegionReader",
     "Volume",
     "detail",
     "film_writer",
     "find_images",
     "fit_channels",
+    "identity",
     "is_video",
     "is_volume",
     "open_film",
+    "open_regions",
     "read_image",
     "read_labels",
     "read_volume",
     "read_volume_labels",
+    "read_whole",
     "to_unit",
     "volume_stem",
     "volume_suffix",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
+from retint.wholefile import whole_folder
 
 from .find import is_zarr, volume_suffix
 from .voxels import Volume, make_spacing
@@ -47,22 +45,10 @@ class Layout:
 
 def read_omezarr(path: Path) -> Volume:
     """Read the finest level as (slices, rows, columns, channels), values as stored."""
-    group, entry, version = _multiscales(path)
-    level = entry["datasets"][0]
-    axes = tuple(entry.get("axes") or ())
-    if not axes or not all(isinstance(axis, dict) for axis in axes):
-        raise RetintError(f"{path}: found OME-Zarr {version} without axes; expected 0.4 or 0.5: convert it")
-    layout = Layout(version, axes, *_transformed(len(axes), level, entry))
-    array = group[level["path"]]
-    size = " x ".join(f"{n} ({axis['name']})" for n, axis in zip(array.shape, axes, strict=True))
+    group, entry, layout = open_multiscales(path)
+    array = group[entry["datasets"][0]["path"]]
     letters = layout.letters
-    lengths = dict(zip(letters, array.shape, strict=True))
-    known = len(letters) == len(axes) == len(lengths) and set("yx") <= lengths.keys() <= set("tczyx")
-    if not known or lengths.get("t", 1) != 1:
-        raise RetintError(
-            f"{path}: found OME-Zarr of {size}; expected the axes c, z, y, x, and t of length 1 at most: "
-            "save each time as its own image"
-        )
+    check_axes(path, layout, array.shape)
     values = np.asarray(array[...])
     if "t" in letters:
         values, letters = values.take(0, letters.index("t")), letters.replace("t", "")
@@ -70,9 +56,31 @@ def read_omezarr(path: Path) -> Volume:
     values = values.transpose([letters.index(axis) for axis in order])
     values = values if "z" in letters else values[None]
     values = values if "c" in letters else values[..., None]
-    told = {axis["name"]: (scale, axis.get("unit")) for axis, scale in zip(axes, layout.scale, strict=True)}
+    told = {axis["name"]: (scale, axis.get("unit")) for axis, scale in zip(layout.axes, layout.scale, strict=True)}
     sizes, units = zip(*(told.get(axis, (None, None)) for axis in "zyx"), strict=True)
     return Volume(values, *make_spacing(sizes, units), layout)
+
+
+def open_multiscales(path: Path) -> tuple[Any, dict[str, Any], Layout]:
+    """The group of an OME-Zarr image, its metadata, and the layout of its finest level."""
+    group, entry, version = _multiscales(path)
+    axes = tuple(entry.get("axes") or ())
+    if not axes or not all(isinstance(axis, dict) for axis in axes):
+        raise RetintError(f"{path}: found OME-Zarr {version} without axes; expected 0.4 or 0.5: convert it")
+    return group, entry, Layout(version, axes, *_transformed(len(axes), entry["datasets"][0], entry))
+
+
+def check_axes(path: Path, layout: Layout, shape: Sequence[int]) -> None:
+    """Raise if an image has axes that are neither space nor channels, or several times."""
+    size = " x ".join(f"{n} ({axis['name']})" for n, axis in zip(shape, layout.axes, strict=True))
+    letters = layout.letters
+    lengths = dict(zip(letters, shape, strict=True))
+    known = len(letters) == len(layout.axes) == len(lengths) and set("yx") <= lengths.keys() <= set("tczyx")
+    if not known or lengths.get("t", 1) != 1:
+        raise RetintError(
+            f"{path}: found OME-Zarr of {size}; expected the axes c, z, y, x, and t of length 1 at most: "
+            "save each time as its own image"
+        )
 
 
 def write_omezarr(
@@ -86,7 +94,7 @@ def write_omezarr(
 
     Of the version and the axes of `like`, if it was OME-Zarr; else of 0.5.
     """
-    zarr = _zarr(path)
+    _zarr(path)
     layout = _layout(like, channels=values.ndim == 4)
     letters = layout.letters
     stored = values if values.ndim == 4 else values[None]
@@ -98,23 +106,46 @@ def write_omezarr(
     stored = stored.transpose([here.index(axis) for axis in letters if axis != "t"])
     if "t" in letters:
         stored = np.expand_dims(stored, letters.index("t"))
-    chunk = dict(zip("zyx", _CHUNK, strict=True))
-
-    metadata = _metadata(path, layout, palette, classes)
-    form = _VERSIONS[layout.version]
-    with _whole_folder(path) as part:
-        named = {"dimension_names": list(letters)} if form == 3 else {}
-        group = zarr.create_group(part, zarr_format=form, attributes=metadata)
-        array = group.create_array(
-            "0",
-            shape=stored.shape,
-            dtype=stored.dtype,
-            chunks=tuple(max(1, min(chunk.get(a, 1), n)) for a, n in zip(letters, stored.shape, strict=True)),
-            chunk_key_encoding={"name": "v2" if form == 2 else "default", "separator": "/"},
-            fill_value=0,
-            **named,
-        )
+    _refuse_others(path)
+    with whole_folder(path) as part:
+        array = create_level(part, path.name, layout, stored.shape, stored.dtype, _CHUNK, palette, classes)
         array[...] = stored
+
+
+def create_level(
+    folder: Path,
+    name: str,
+    layout: Layout,
+    shape: Sequence[int],
+    dtype: Any,
+    chunk: Sequence[int],
+    palette: Sequence[tuple[int, int, int]] = (),
+    classes: Sequence[str] = (),
+) -> Any:
+    """An OME-Zarr image of one level, to be filled.
+
+    Args:
+        folder: where it is made.
+        name: of the image, with its suffix.
+        layout: its version and axes.
+        shape, dtype: of its values, axes as in the layout.
+        chunk: slices, rows and columns of its chunks.
+        palette, classes: what the values mean, if known.
+    """
+    form, sides = _VERSIONS[layout.version], dict(zip("zyx", chunk, strict=True))
+    named = {"dimension_names": list(layout.letters)} if form == 3 else {}
+    group = _zarr(folder).create_group(
+        folder, zarr_format=form, attributes=_metadata(Path(name), layout, palette, classes)
+    )
+    return group.create_array(
+        "0",
+        shape=tuple(shape),
+        dtype=dtype,
+        chunks=tuple(max(1, min(sides.get(a, 1), n)) for a, n in zip(layout.letters, shape, strict=True)),
+        chunk_key_encoding={"name": "v2" if form == 2 else "default", "separator": "/"},
+        fill_value=0,
+        **named,
+    )
 
 
 def _metadata(
@@ -150,18 +181,23 @@ def _layout(like: Volume | None, channels: bool) -> Layout:
     """The layout of an image without, or with, channels that lies over another."""
     if like is not None and isinstance(like.extra, Layout):
         layout = like.extra
-        version = layout.version if layout.version in _VERSIONS else "0.5"
+        if layout.version not in _VERSIONS:
+            layout = replace(layout, version="0.5")
     else:
         unit = {"unit": like.unit} if like is not None and like.unit else {}
         axes = tuple({"name": axis, "type": "space"} | unit for axis in "zyx")
-        version = "0.5"
-        layout = Layout(version, axes, (like.spacing if like is not None else None) or (1.0, 1.0, 1.0))
+        layout = Layout("0.5", axes, (like.spacing if like is not None else None) or (1.0, 1.0, 1.0))
+    return relaid(layout, channels)
+
+
+def relaid(layout: Layout, channels: bool) -> Layout:
+    """A layout without, or with, channels."""
     offset = layout.offset or (0.0,) * len(layout.axes)
     kept = [part for part in zip(layout.axes, layout.scale, offset, strict=True) if part[0]["name"] != "c"]
     if channels:
         kept.insert(sum(axis["name"] == "t" for axis, _, _ in kept), ({"name": "c", "type": "channel"}, 1.0, 0.0))
     axes, scale, offset = zip(*kept, strict=True)
-    return Layout(version, axes, scale, offset if layout.offset else None)
+    return Layout(layout.version, axes, scale, offset if layout.offset else None)
 
 
 def _multiscales(path: Path) -> tuple[Any, dict[str, Any], str]:
@@ -195,29 +231,11 @@ def _transformed(axes: int, *metadata: Mapping[str, Any]) -> tuple[tuple[float, 
     return tuple(scale.tolist()), tuple(offset.tolist()) if offset.any() else None
 
 
-@contextmanager
-def _whole_folder(path: Path) -> Iterator[Path]:
-    """Write a Zarr folder that appears whole or not at all; an earlier one stays until then."""
+def _refuse_others(path: Path) -> None:
+    """Raise if a folder of other files, or a file, is in a Zarr folder's place."""
     if path.exists() and not is_zarr(path):
         found = "a folder of other files" if path.is_dir() else "a file"
         raise RetintError(f"{path}: found {found}; expected a place for OME-Zarr: choose another name")
-    part, old = (path.with_name(f".{secrets.token_hex(6)}.{kind}.zarr") for kind in ("part", "old"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        if path.exists():
-            path.rename(old)
-        part.rename(path)
-    except OSError as error:
-        reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
-        raise RetintError(
-            f"{path}: found that it cannot be written ({reason}); expected a writable folder with room: choose another"
-        ) from error
-    finally:
-        if old.exists() and not path.exists():  # the new one did not come
-            old.rename(path)
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _zarr(path: Path) -> Any:

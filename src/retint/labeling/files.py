@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 
 from ..errors import RetintError
 from ..images import (
+    HeldLabels,
+    RegionReader,
     Volume,
     is_volume,
+    open_regions,
     read_image,
     read_labels,
     read_volume,
     read_volume_labels,
+    read_whole,
     volume_stem,
     volume_suffix,
     write_image,
@@ -32,7 +37,9 @@ from ..pictures import displayable, doubt_palette, montage, overlay, strip
 from .doubt import TRACED, Measure
 from .finer import Way
 from .labels import Labeling
+from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .model import Model
+from .partial import partial_folder
 from .pipeline import pipelined
 from .plan import TileSide
 
@@ -64,6 +71,7 @@ class Wish:
     doubt: Measure | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    cluster: str | None = None
 
 
 @dataclass
@@ -89,8 +97,9 @@ class Outcome:
 
 
 def label_files(
-    model: Model, images: Sequence[Path], out: Path, wish: Wish, progress: Callable[[int, int], None] | None = None
-) -> Outcome:
+    model: Model, images: Sequence[Path], out: Path, wish: Wish, progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None, pieces: Callable[[int, int], None] | None = None,
+) -> Outcome:  # fmt: skip
     """Label files of images, or of volumes if the model is a 3-D one, into a folder.
 
     Writes, for an image NAME.ext: NAME.png (labels, indexed, in the model's colours), NAME.overlay.png, and on request
@@ -99,6 +108,10 @@ def label_files(
 
     Labels, probabilities and doubt of a volume NAME.ext have its format, its place and its spacing, and its suffix in place of
     .png and .tif; its overlay shows four slices, its strip the middle one.
+
+    Labels of an image that is read by region (Zarr, GeoTIFF, large TIFF) have its format too. It is never held whole, unless
+    more than steps is wished for; a run of it that was stopped goes on (see `large`). `say` is given a line about that,
+    `pieces` how many of its pieces are done.
 
     Raises:
         RetintError: two images would write the same file, or `out` cannot be a folder.
@@ -114,12 +127,21 @@ def label_files(
             wanted.append(image)
     if progress:
         progress(len(outcome.skipped), len(images))
+
+    def compute(begun: _Begun) -> Callable[[], Row]:
+        """Label; what is left to do afterwards."""
+        if begun.image is None:
+            assert begun.reader is not None
+            row = _label_large(model, begun.reader, begun.files, wish, say, pieces)
+            return lambda: row
+        return partial(_finish, model, begun, begun.image, _label(model, begun, begun.image, wish), wish)
+
     found = pipelined(
         wanted,
         lambda image: _begin(model, image, out, wish),
-        lambda begun: _label(model, begun, wish),
-        lambda labelled: _finish(model, *labelled, wish),
-        lambda begun: begun.image.pixels.nbytes > _LARGE,
+        compute,
+        lambda finish: finish(),
+        lambda begun: begun.image is None or begun.image.pixels.nbytes > _LARGE,
     )
     with closing(found):
         for image, future in zip(wanted, found, strict=True):
@@ -139,37 +161,55 @@ def label_files(
 
 @dataclass(frozen=True)
 class _Begun:
-    """An image that was read, what else was given for it, and where its results go."""
+    """What is known of an image before it is labelled, and where its results go.
+
+    Attributes:
+        image: its pixels; None if it is labelled by region.
+        reader: that reads it by region, if its format has one.
+    """
 
     path: Path
     files: dict[str, Path]
-    image: Volume
-    start: Any
-    hints: Any
+    image: Volume | None
+    reader: RegionReader | None
+    start: Any = None
+    hints: Any = None
+
+
+Row = tuple[dict[str, Any], list[str]]
+"""What is told of an image, and lines for the user."""
 
 
 def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
     files, dims = _outputs(path, out, wish, model.dims), model.dims
-    if not wish.overwrite and (there := [file for file in files.values() if file.exists()]):
+    begun = partial_folder(files["labels"]).exists()
+    if not (wish.overwrite or begun) and (there := [file for file in files.values() if file.exists()]):
         raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over it")
-    image = _read(path, dims)
+    reader = open_regions(path, dims)
+    if wish.cluster and (reader is None or not _by_region(model, wish)):
+        raise RetintError(
+            f"{path}: --cluster labels Zarr, GeoTIFF and large TIFF, by --steps, --scale and --tile alone; leave it out, or the others"
+        )
+    if reader is not None and _by_region(model, wish):
+        return _Begun(path, files, None, reader)
+    image = _read(path, dims, reader)
     start, hints = _map_for(path, wish.start, "--start", dims), _map_for(path, wish.hints, "--hints", dims)
-    return _Begun(path, files, image, start, hints)
+    return _Begun(path, files, image, reader, start, hints)
 
 
-def _label(model: Model, begun: _Begun, wish: Wish) -> tuple[_Begun, Labeling]:
-    return begun, model.label(
-        begun.image.pixels, wish.steps, start=begun.start, hints=begun.hints,
+def _label(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
+    return model.label(
+        image.pixels, wish.steps, start=begun.start, hints=begun.hints,
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
         record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
         resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=str(begun.path),
     )  # fmt: skip
 
 
-def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> tuple[dict[str, Any], list[str]]:
-    image, files, where = begun.image, begun.files, str(begun.path)
+def _finish(model: Model, begun: _Begun, image: Volume, labeling: Labeling, wish: Wish) -> Row:
+    files, where = begun.files, str(begun.path)
     doubt = None if wish.doubt is None else doubt_levels(labeling, wish.doubt)
-    _write(model, labeling, image, files, doubt)
+    _write(model, labeling, image, files, begun.reader, doubt)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),
         "settled": labeling.settled, "fractions": {name: round(share, 6) for name, share in labeling.fractions.items()},
@@ -185,12 +225,58 @@ def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> tupl
     return row, [line for line in warnings if line]
 
 
-def _read(path: Path, dims: int) -> Volume:
+def _by_region(model: Model, wish: Wish) -> bool:
+    """Whether nothing is wished for that needs the whole image or more than one pass over it."""
+    whole = (
+        wish.until_settled, wish.budget is not None, wish.start is not None, wish.hints is not None, wish.prior,
+        wish.probabilities, wish.strip, wish.way != "upsample", wish.doubt is not None, wish.tolerance is not None,
+    )  # fmt: skip
+    return not any(whole) and can_flow(model)
+
+
+def _label_large(
+    model: Model, reader: RegionReader, files: dict[str, Path], wish: Wish, say: Callable[[str], None] | None,
+    pieces: Callable[[int, int], None] | None,
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
+    """Label an image by region."""
+
+    def finish(labels: Any) -> None:
+        if "overlay" not in files:
+            return
+        if model.dims == 2:
+            small = thumbnail(reader)
+            shown = overlay_of(model, small, sampled(labels, small.shape[:2]))
+        else:
+            slices, *across = reader.shape[:-1]
+            boxes = [((k, k + 1), *((0, n) for n in across)) for k in range(slices // 8, slices, -(-slices // _SLICES))]
+            pixels, held = (np.concatenate([source.read(box) for box in boxes]) for source in (reader, labels))
+            shown = overlay_of(model, pixels, held)
+        write_image(files["overlay"], shown)
+
+    where = str(reader.path)
+    how = LargeWish(wish.steps, wish.scale, wish.tile, wish.precision, wish.overwrite)
+    if wish.cluster:
+        from .cluster import label_on_cluster
+
+        found = label_on_cluster(model, reader, files["labels"], how, wish.cluster, finish, say, pieces)
+    else:
+        found = label_large(model, reader, files["labels"], how, finish, say, pieces)
+    row = {
+        "image": where, "labels": str(files["labels"]), "steps": found.steps, "change": round(found.changes[-1], 6),
+        "settled": found.changes[-1] == 0, "fractions": {name: round(share, 6) for name, share in found.fractions.items()},
+    }  # fmt: skip
+    warning = model.scale_warning(reader, where, wish.scale)
+    return row, [warning] if warning else []
+
+
+def _read(path: Path, dims: int, reader: RegionReader | None) -> Volume:
     """A file's pixels, (rows, columns, channels) or (slices, rows, columns, channels), and what else it says.
 
     Raises:
         RetintError: it cannot be read, or is a volume for a 2-D model or an image for a 3-D one.
     """
+    if reader is not None and dims == 2:
+        return Volume(read_whole(reader))
     volume = is_volume(path)
     if dims == 2:
         if volume:
@@ -203,7 +289,12 @@ def _read(path: Path, dims: int) -> Volume:
 
 
 def _write(
-    model: Model, labeling: Labeling, image: Volume, files: dict[str, Path], doubt: NDArray[np.uint8] | None = None
+    model: Model,
+    labeling: Labeling,
+    image: Volume,
+    files: dict[str, Path],
+    reader: RegionReader | None = None,
+    doubt: NDArray[np.uint8] | None = None,
 ) -> None:
     """The labels last: where they are, everything is."""
     pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
@@ -229,6 +320,8 @@ def _write(
         write_labels(files["doubt"], doubt, doubt_palette())
     if volume:
         write_volume_labels(files["labels"], labeling.labels, palette, image)
+    elif reader is not None:
+        reader.write_labels(files["labels"], HeldLabels(labeling.labels), palette)
     else:
         write_labels(files["labels"], labeling.labels, palette)
 
@@ -300,11 +393,20 @@ def _outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
 def _names(image: Path, dims: int) -> tuple[str, str, str]:
     """What the names of an image's results begin with, and the suffixes of its labels and of its probabilities."""
     if dims == 2:
-        return image.stem, ".png", ".tif"
+        return (volume_stem(image) if image.is_dir() else image.stem), _image_suffix(image), ".tif"
     suffix = volume_suffix(image)
     if suffix not in _VOLUME_SUFFIXES:
         suffix = ".ome.zarr" if image.is_dir() else ".tif"
     return volume_stem(image), suffix, suffix
+
+
+def _image_suffix(image: Path) -> str:
+    """Of an image's labels: that of its own format if it is read by region."""
+    try:
+        reader = open_regions(image, 2)
+    except RetintError:  # whoever labels it says what is wrong
+        return ".png"
+    return ".png" if reader is None else reader.suffix()
 
 
 def _refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:

@@ -52,7 +52,12 @@ class Model:
         precision: auto, float32 or bfloat16; each call may choose another.
         name: what to call it in messages.
         backend: what computes the network: torch (auto), onnxruntime, openvino or compile. The same to rounding (1e-4).
+
+    Attributes:
+        file: that it was loaded from, if any.
     """
+
+    file: Path | None = None
 
     def __init__(
         self,
@@ -423,4 +428,6 @@ def load(name: str | Path, device: str = "auto", precision: Precision = "auto", 
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
-    return Model(network, card, device, precision, name=path.stem, backend=backend)
+    model = Model(network, card, device, precision, name=path.stem, backend=backend)
+    model.file = path
+    return model

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
-from ..images import fit_channels, to_unit
+from ..images import RegionReader, fit_channels, to_unit
+from ..images.read import told
 from ..modelfile import Card
 from ..network.hardware import laid_out
 from .pixels import bands, scaled_size
@@ -47,15 +48,18 @@ class Source:
     def __init__(self, image: Any, card: Card, dims: int, where: str = "image", scale: float = 1.0) -> None:
         if not 0.01 <= scale <= 100:
             raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
-        pixels = as_array(image, dims, card.channels, where)
-        self._card, self._where, self._pixels = card, where, pixels
+        pixels = _Read(image) if hasattr(image, "read") else as_array(image, dims, card.channels, where)
+        self._card, self._where = card, where
+        self._lazy = isinstance(pixels, _Read)
         self.own: tuple[int, ...] = pixels.shape[:-1]
         if min(self.own) < 1:
             told, least = (" x ".join(map(str, size)) for size in (self.own, (1,) * dims))
             raise RetintError(f"{where}: {told} pixels; at least {least} is needed")
         self.size = scaled_size(self.own, scale)
-        self._fitted(pixels[(slice(1),) * dims])
-        self._check_depth(pixels)
+        # a pyramid's level may be read in place of the image
+        self._pixels = _Read(pixels.reader.at(scale)) if isinstance(pixels, _Read) and scale < 1 else pixels
+        self._fitted(pixels[(slice(0, 1),) * dims])
+        self._check_depth(pixels[(slice(0, 1),) * dims] if isinstance(pixels, _Read) else pixels)
         self._mean, self._std = (torch.tensor(v).view(-1, *[1] * dims) for v in (card.mean, card.std))
 
     def region(self, box: Box) -> Tensor:
@@ -71,7 +75,7 @@ class Source:
     @property
     def bytes(self) -> int:
         """That the image takes."""
-        return self._pixels.nbytes
+        return prod(self._pixels.shape) * self._pixels.dtype.itemsize
 
     def replace(self, part: Any, at: Sequence[int]) -> Box:
         """Put other pixels in a place of the image, and in the array that it was made from.
@@ -87,6 +91,7 @@ class Source:
             RetintError: another type, other channels, or it reaches beyond the image.
         """
         dims, held = len(self.own), self._pixels
+        assert isinstance(held, np.ndarray), "an image that is read by region cannot be changed"
         new = as_array(part, dims, held.shape[-1], "part")
         if new.dtype != held.dtype or new.shape[-1] != held.shape[-1]:
             raise RetintError(
@@ -108,23 +113,30 @@ class Source:
 
     def _unit(self, box: Box) -> NDArray[np.float32]:
         """The pixels of a box inside the image, (pixels ..., C), on the unit scale; not to be written to."""
-        if self.size == self.own:
-            return to_unit(self._fitted(self._pixels[slices(box)]), self._where)
+        stored: tuple[int, ...] = self._pixels.shape[:-1]
+        if self.size == stored:
+            return self._on_unit_scale(slices(box))
         shape = [b - a for a, b in box]
         whole = np.empty((*shape, self._card.channels), np.float32)
         (first, _), *others = box
-        taps = [smooth(*span, old, new) for span, old, new in zip(others, self.own[1:], self.size[1:], strict=True)]
-        widest = max(self.own[0] / self.size[0], 1) * prod(
+        taps = [smooth(*span, old, new) for span, old, new in zip(others, stored[1:], self.size[1:], strict=True)]
+        widest = max(stored[0] / self.size[0], 1) * prod(
             max(n, t.span[1] - t.span[0]) for n, t in zip(shape[1:], taps, strict=True)
         )
         for band in bands((shape[0], int(widest))):
-            lines = smooth(first + band.start, first + band.stop, self.own[0], self.size[0])
+            lines = smooth(first + band.start, first + band.stop, stored[0], self.size[0])
             spans = [t.span for t in (lines, *taps)]
-            x = torch.from_numpy(to_unit(self._fitted(self._pixels[slices(tuple(spans))]), self._where))
+            x = torch.from_numpy(self._on_unit_scale(slices(tuple(spans))))
             for axis, (t, (low, _)) in enumerate(zip((lines, *taps), spans, strict=True)):
                 x = t.along(x, axis, low)
             whole[band] = x.numpy()
         return whole
+
+    def _on_unit_scale(self, index: tuple[slice, ...]) -> NDArray[np.float32]:
+        part = self._pixels[index]
+        if self._lazy:  # an array was checked as a whole
+            self._check_depth(part)
+        return to_unit(self._fitted(part), self._where)
 
     def _fitted(self, part: NDArray[Any]) -> NDArray[Any]:
         """A part with the model's channels."""
@@ -147,6 +159,17 @@ class Source:
                     f"{self._where}: float pixels from {low:g} to {high:g}; the model was trained on {self._card.dtype} images, so "
                     "floats must lie between 0 and 1: divide by the largest possible value"
                 )
+
+
+class _Read:
+    """A reader, sliced like an array."""
+
+    def __init__(self, reader: RegionReader) -> None:
+        self.reader, self.shape, self.dtype = reader, reader.shape, reader.dtype
+
+    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        with told(self.reader.path):
+            return self.reader.read(tuple((part.start, part.stop) for part in index))
 
 
 def as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:

@@ -1,0 +1,90 @@
+"""GeoTIFF and Cloud-Optimised GeoTIFF by region; their labels lie on the same piece of Earth. Needs rasterio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retint.wholefile import whole_file
+
+from .regions import CHUNK, Box, Labels, chunks, need
+from .tiff import shown
+from .write import Colour
+
+_CACHE = 192  # MB of decoded blocks that GDAL keeps; else it takes a twentieth of the memory
+
+
+class GeoRegions:
+    """A reader of a GeoTIFF, or of one of its overviews; see `RegionReader`."""
+
+    def __init__(self, path: Path, level: int | None) -> None:
+        self.path, self._rasterio = path, need("rasterio", "geo", path, "a GeoTIFF")
+        with self._environment():
+            options = {} if level is None else {"overview_level": level}
+            self._file = self._rasterio.open(path, **options)
+            self._palette = self._colours()
+        like = shown(path, np.zeros((1, 1, self._file.count), self._file.dtypes[0]), self._palette)
+        self.shape: tuple[int, ...] = (self._file.height, self._file.width, like.shape[2])
+        self.dtype: np.dtype[Any] = like.dtype
+
+    @classmethod
+    def open(cls, path: Path) -> GeoRegions:
+        """A reader of the full resolution."""
+        return cls(path, None)
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """See `RegionReader`."""
+        with self._environment():
+            values = self._file.read(window=self._window(box))
+        return np.ascontiguousarray(shown(self.path, np.moveaxis(values, 0, -1), self._palette))
+
+    def at(self, scale: float) -> GeoRegions:
+        """See `RegionReader`."""
+        coarse = [k for k, factor in enumerate(self._file.overviews(1)) if factor * scale <= 1]
+        return GeoRegions(self.path, coarse[-1]) if coarse else self
+
+    def suffix(self) -> str:
+        """See `RegionReader`."""
+        return ".tif"
+
+    def write_labels(self, path: Path, labels: Labels, palette: Sequence[Colour]) -> None:
+        """A Cloud-Optimised GeoTIFF of class indices, with coordinates, colour table and overviews."""
+        from rasterio.shutil import copy
+
+        rows, columns = labels.shape
+        where = {"crs": self._file.crs, "transform": self._file.transform}
+        if self._file.gcps[0]:
+            where = {"gcps": self._file.gcps[0], "crs": self._file.gcps[1]}
+        with self._environment(), whole_file(path) as part:
+            plain = part.with_suffix(".plain.tif")
+            try:
+                with self._rasterio.open(
+                    plain, "w", driver="GTiff", height=rows, width=columns, count=1, dtype="uint8", tiled=True, blockxsize=CHUNK,
+                    blockysize=CHUNK, compress="deflate", BIGTIFF="IF_SAFER", **where,
+                ) as file:  # fmt: skip
+                    file.write_colormap(1, {k: (*map(int, colour), 255) for k, colour in enumerate(palette)})
+                    for box in chunks(labels.shape):
+                        file.write(labels.read(box), 1, window=self._window(box))
+                copy(
+                    str(plain), str(part), driver="COG", COMPRESS="DEFLATE", BLOCKSIZE=CHUNK, BIGTIFF="IF_SAFER",
+                    OVERVIEW_RESAMPLING="NEAREST",
+                )  # fmt: skip
+            finally:
+                plain.unlink(missing_ok=True)
+
+    def _colours(self) -> NDArray[np.uint8] | None:
+        if self._file.colorinterp[0] != self._rasterio.enums.ColorInterp.palette:
+            return None
+        table = self._file.colormap(1)
+        return np.asarray([table.get(k, (0, 0, 0, 0))[:3] for k in range(max(table) + 1)], np.uint8)
+
+    def _window(self, box: Box) -> Any:
+        (top, bottom), (left, right) = box
+        return self._rasterio.windows.Window(left, top, right - left, bottom - top)
+
+    def _environment(self) -> Any:
+        return self._rasterio.Env(GDAL_CACHEMAX=_CACHE)

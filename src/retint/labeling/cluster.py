@@ -1,0 +1,341 @@
+"""Labelling on several machines with Dask: blocks of an image, each with its halo, each equal to that part of the whole.
+
+`label_array` is for Dask arrays. `label_on_cluster` is for files: workers share nothing but the store that holds image
+and labels. Each loads the model once, reads the region that a block needs, and writes the block's own chunks. Needs
+dask and distributed.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import RetintError
+from ..images import RegionReader, open_regions
+from ..images.regions import need
+from ..wholefile import whole_folder
+from .lanes import Lanes, lanes
+from .large import Finish, Found, LargeWish, Progress, facts_of, summary
+from .model import Model, load
+from .partial import Journal
+from .rows import flows
+from .source import Source
+from .stream import Stream
+from .tiles import Box, slices
+
+_GRAIN = 512  # pixels of a chunk's side
+_HALO = 1.15  # pixels computed for each one wanted, at most, where the image is large enough
+_RETRIES = 3  # of a block that failed; a worker that is lost counts apart (Dask's `allowed-failures`)
+_AHEAD = 4  # blocks waiting for each thread: the scheduler holds so many, however many there are
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to know; the same for all blocks."""
+
+    image: Path
+    dims: int
+    model: Path
+    device: str
+    labels: Path
+    array: str
+    wish: LargeWish
+    steps: int
+    plan: Lanes
+
+
+def label_array(image: Any, model: Model, steps: int | None = None, precision: Any = None) -> Any:
+    """Label a Dask array; nothing is computed until it is asked for.
+
+    Each block reads its halo from its neighbours; the labels equal those of the whole image, to rounding. Blocks may have
+    any sizes; small ones read and compute more halo than image (see docs/large.md).
+
+    Args:
+        image: (rows, columns) or (rows, columns, channels), with slices before them for a 3-D model.
+        model: the model; it travels to each worker once.
+        steps: how many; the card says how many by default.
+        precision: see `Model`.
+
+    Returns:
+        Dask array of the spatial axes, uint8, with the image's chunks.
+
+    Raises:
+        RetintError: the array or the model is not such a one, or dask is not installed.
+    """
+    dask = _need("dask")
+    array = _need("dask.array")
+    _refuse(model, "dask array")
+    if image.ndim not in (model.dims, model.dims + 1) or any(np.isnan(n) for n in image.shape):
+        raise RetintError(
+            f"dask array of shape {image.shape}; expected {model.dims} axes of known length, and one for channels at most"
+        )
+    whole = (*map(int, image.shape[: model.dims]), int(image.shape[-1]) if image.ndim > model.dims else 1)
+    hollow = Source(_Part(None, whole, image.dtype, ()), model.card, model.dims, "dask array")
+    size, count = tuple(map(int, image.shape[: model.dims])), steps or model.card.steps
+    spans = [np.cumsum([0, *chunk]) for chunk in image.chunks[: model.dims]]
+    tile = tuple(int(np.diff(span).max()) for span in spans)
+    plan = lanes(model._network(precision), size, count, tile)
+    shared = dask.delayed(model, pure=False, traverse=False)
+    blocks = np.empty([len(span) - 1 for span in spans], object)
+    for place in np.ndindex(*blocks.shape):
+        box = tuple((int(span[k]), int(span[k + 1])) for span, k in zip(spans, place, strict=True))
+        needs = Stream(model._network(precision), hollow, plan, box, count, alone=True).needs
+        part = dask.delayed(_label_part)(image[slices(needs)], needs, whole, shared, plan, box, count, precision)
+        blocks[place] = array.from_delayed(part, tuple(b - a for a, b in box), np.uint8)
+    return array.block(blocks.tolist())
+
+
+def label_on_cluster(
+    model: Model, reader: RegionReader, target: Path, wish: LargeWish, cluster: str, finish: Finish | None = None,
+    say: Callable[[str], None] | None = None, progress: Progress | None = None,
+) -> Found:  # fmt: skip
+    """Label an image on a cluster; arguments as for `large.label_large`. A run that was stopped goes on.
+
+    Args:
+        model, reader, target, wish, finish, say, progress: see there. The folder of `target` must be one that all workers
+            see, under the same name, as must the image.
+        cluster: `local`, `local:N` (N processes of one thread on this machine), or the address of a Dask scheduler, such
+            as dask-jobqueue's `cluster.scheduler_address`.
+
+    Raises:
+        RetintError: something does not fit, no cluster answers, or a block failed again and again.
+    """
+    distributed = _need("distributed")
+    zarr = _need("zarr")
+    _refuse(model, str(reader.path))
+    if model.file is None:
+        raise RetintError(f"{model.name}: has no file; expected a model that workers can load: save it first")
+    steps = wish.steps or model.card.steps
+    network = model._network(wish.precision)
+    source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
+    with _client(distributed, cluster) as client:
+        threads = max(sum(client.nthreads().values()), 1)
+        halo = max(sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry)
+        plan = lanes(
+            network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, threads), wish.scale
+        )
+        facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True}
+        with Journal(target, facts, wish.anew) as journal:
+            folder = journal.folder.resolve()
+            copied, labels = folder / "model.safetensors", folder / "labels.zarr"
+            shutil.copyfile(model.file, copied)
+            straight = hasattr(reader, "create_labels")  # else they are written in the image's format afterwards
+            if not labels.exists():
+                chunk = [
+                    _chunk(plan.rows),
+                    *(_chunk(max(b - a for a, b in span)) for span in zip(*plan.lanes, strict=True)),
+                ]
+                made = folder / "begun.zarr"
+                shutil.rmtree(made, ignore_errors=True)
+                if straight:
+                    reader.create_labels(made, target.name, model.card.colours, ([1, *chunk])[-3:])  # type: ignore[attr-defined]
+                else:
+                    zarr.create_group(made).create_array(
+                        "0", shape=source.own, dtype=np.uint8, chunks=tuple(chunk), fill_value=0
+                    )
+                made.rename(labels)
+            job = _Job(
+                reader.path.resolve(), model.dims, copied, model.device.type, labels, "0", wish, steps, plan
+            )  # fmt: skip
+            if journal.done and say:
+                say(f"{target}: goes on after {len(journal.done)} of {plan.count} blocks")
+            _run(distributed, client, job, journal, threads, progress)
+            if len(journal.done) != plan.count:
+                raise RuntimeError(f"{plan.count - len(journal.done)} blocks were never labelled")
+            result = _Result(labels, reader if straight else None, source.own)
+            if finish:
+                finish(result)
+            found = summary(model, source, network.strides, journal)
+            if straight:
+                with whole_folder(target) as part:
+                    labels.rename(part)
+            else:
+                reader.write_labels(target, result, model.card.colours)
+            journal.remove()
+    return found
+
+
+class _Part:
+    """A part of an array, as a reader of the whole; see `RegionReader`."""
+
+    path = Path("dask array")
+
+    def __init__(self, values: NDArray[Any] | None, shape: Sequence[int], dtype: Any, corner: Sequence[int]) -> None:
+        self._values, self._corner = values, corner
+        self.shape: tuple[int, ...] = tuple(shape)
+        self.dtype = np.dtype(dtype)
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """The pixels of a box."""
+        if self._values is None:
+            return np.zeros((*(b - a for a, b in box), self.shape[-1]), self.dtype)
+        index = tuple(slice(a - first, b - first) for (a, b), first in zip(box, self._corner, strict=True))
+        return self._values[index]
+
+    def at(self, scale: float) -> _Part:
+        """Itself."""
+        return self
+
+
+class _Result:
+    """The labels that the workers wrote, read by region."""
+
+    def __init__(self, folder: Path, reader: Any, shape: Sequence[int]) -> None:
+        self._array = _need("zarr").open_group(folder, mode="r")["0"]
+        self._reader, self.shape = reader, tuple(shape)
+
+    def read(self, box: Box) -> NDArray[np.uint8]:
+        return np.asarray(self._array[slices(box) if self._reader is None else self._reader.index(box)])
+
+
+def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: int, progress: Progress | None) -> None:
+    """All blocks that are not done, a few for each thread at a time."""
+    left = iter([n for n in range(job.plan.count) if n not in journal.done])
+    shared = client.submit(lambda job: job, job, pure=False)  # sent to each worker once, and made again if it is lost
+
+    def submit() -> Iterator[Any]:
+        for number in left:
+            yield client.submit(_label_block, shared, number, retries=_RETRIES, pure=False)
+
+    blocks = submit()
+    waiting = distributed.as_completed(list(itertools.islice(blocks, threads * _AHEAD)))
+    for future in waiting:
+        try:
+            number, row = future.result()
+        except RetintError:
+            raise
+        except Exception as error:  # whatever happened on a worker
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RetintError(
+                f"{job.image}: found that a block failed again and again ({reason}); expected workers that see the image and "
+                f"{job.labels.parent}, with memory for a block: see their logs, then give the same command to go on"
+            ) from error
+        journal.note(number, **row)
+        future.release()
+        for following in itertools.islice(blocks, 1):
+            waiting.add(following)
+        if progress:
+            progress(len(journal.done), job.plan.count)
+
+
+def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
+    """On a worker: label a block and write its chunks. Done twice, it writes the same."""
+    _one_thread()
+    box = job.plan.piece(number)
+    model = _loaded(job.model, job.device)
+    reader: Any = open_regions(job.image, job.dims)
+    network = model._network(job.wish.precision)
+    source = Source(reader, model.card, model.dims, str(job.image), job.wish.scale)
+    stream = Stream(network, source, job.plan, box, job.steps, job.wish.scale, alone=True)
+    array = _need("zarr").open_group(job.labels, mode="r+")[job.array]
+    index = reader.index if hasattr(reader, "create_labels") else slices
+    pixels = np.zeros(len(model.classes), np.int64)
+    rows, first, held = _chunk(job.plan.rows), box[0][0], list[NDArray[np.uint8]]()
+    for (_, last), part in stream:
+        held.append(part)
+        pixels += np.bincount(part.ravel(), minlength=len(pixels))
+        ready = (last - first) // rows * rows if last < box[0][1] else last - first
+        if ready:  # whole chunks
+            joined = np.concatenate(held)
+            array[index(((first, first + ready), *box[1:]))] = joined[:ready]
+            held, first = [joined[ready:]], first + ready
+    return number, {"changed": stream.counts(box), "pixels": pixels.tolist()}
+
+
+def _label_part(
+    values: NDArray[Any],
+    needs: Box,
+    shape: Sequence[int],
+    model: Model,
+    plan: Lanes,
+    box: Box,
+    steps: int,
+    precision: Any,
+) -> NDArray[np.uint8]:
+    """On a worker: the labels of a block of an array, from the pixels that it needs."""
+    _one_thread()
+    if values.ndim == model.dims:
+        values = values[..., None]
+    part = _Part(values, shape, values.dtype, [a for a, _ in needs])
+    source = Source(part, model.card, model.dims, "dask array")
+    stream = Stream(model._network(precision), source, plan, box, steps, alone=True)
+    return np.concatenate([labels for _, labels in stream])
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(file: Path, device: str) -> Model:
+    """A worker's model, once for each process."""
+    return load(file, device)
+
+
+def _one_thread() -> None:
+    """On a worker of a cluster each thread labels a block of its own."""
+    try:
+        from distributed import get_worker
+
+        get_worker()
+    except (ImportError, ValueError):  # another of Dask's schedulers
+        return
+    torch.set_num_threads(1)  # it holds for the thread that calls it
+
+
+@contextmanager
+def _client(distributed: Any, cluster: str) -> Iterator[Any]:
+    """A client of a cluster that is there, or of one that ends with it."""
+    kind, _, count = cluster.partition(":")
+    if kind == "local" and (count.isdigit() or not count):
+        workers = int(count) if count else max((os.cpu_count() or 2) // 2, 1)
+        with (
+            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as made,
+            distributed.Client(made) as client,
+        ):
+            yield client
+        return
+    if "://" not in cluster:
+        raise RetintError(f"--cluster {cluster}: expected local, local:N, or an address such as tcp://10.0.0.1:8786")
+    try:
+        client = distributed.Client(cluster)
+    except OSError as error:
+        raise RetintError(
+            f"--cluster {cluster}: no Dask scheduler answers there ({error}); check the address"
+        ) from None
+    with client:
+        yield client
+
+
+def _sides(size: Sequence[int], halo: float, threads: int) -> tuple[int, ...]:
+    """Pixels of a block's sides: little halo, but blocks for all threads, and all about as large."""
+    side = _up(halo / (_HALO ** (1 / len(size)) - 1))
+    while prod(ceil(n / side) for n in size) < 2 * threads and side // 2 >= max(halo, _GRAIN):
+        side = _up(side / 2)
+    return tuple(_up(n / ceil(n / side)) for n in size)
+
+
+def _up(n: float) -> int:
+    return max(ceil(n / _GRAIN), 1) * _GRAIN
+
+
+def _chunk(side: int) -> int:
+    """Of a block's side: chunks that no other block shares."""
+    return _GRAIN if side % _GRAIN == 0 else side
+
+
+def _refuse(model: Model, where: str) -> None:
+    if not flows(model._network(None)):
+        raise RetintError(f"{where}: {model.name} takes all steps at once; it labels only images that are read whole")
+
+
+def _need(package: str) -> Any:
+    return need(package, "cluster,volumes", Path("--cluster"), "a wish for several machines")

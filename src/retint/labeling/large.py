@@ -1,0 +1,196 @@
+"""Labelling a file that is never held whole, in pieces that are recorded: see `lanes`, `stream` and `partial`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import RetintError
+from ..images import Labels, RegionReader, identity
+from ..images.read import told
+from ..network.hardware import Precision
+from .lanes import Lanes, lanes
+from .model import Model
+from .partial import Journal, PartialLabels
+from .plan import TileSide
+from .rows import flows
+from .source import Source
+from .stream import Stream
+from .tiles import Box
+
+_LONGEST = 4096  # pixels of an overlay's longest side
+
+
+@dataclass(frozen=True)
+class LargeWish:
+    """What is wanted; the fields are those of `Model.label`.
+
+    Attributes:
+        anew: begin anew, though there is work to go on with.
+    """
+
+    steps: int | None = None
+    scale: float = 1.0
+    tile: TileSide | None = None
+    precision: Precision | None = None
+    anew: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of it: steps, the share of label cells that changed at each, and the classes' shares of the pixels."""
+
+    steps: int
+    changes: tuple[float, ...]
+    fractions: dict[str, float]
+
+
+Finish = Callable[[Labels], None]
+Progress = Callable[[int, int], None]
+
+
+def can_flow(model: Model) -> bool:
+    """Whether a model can label an image that is not held whole."""
+    return flows(model._network(None))
+
+
+def label_large(
+    model: Model, reader: RegionReader, target: Path, wish: LargeWish, finish: Finish | None = None,
+    say: Callable[[str], None] | None = None, progress: Progress | None = None,
+) -> Found:  # fmt: skip
+    """Label an image piece by piece into a file of its own format.
+
+    A run that was stopped, however, goes on where it was when it is called again with the same arguments, and ends
+    with the same bytes. Until it is done, its work lies in a folder NAME.partial beside the file.
+
+    Args:
+        model: the model.
+        reader: the image.
+        target: the file of labels.
+        wish: how.
+        finish: called with the labels before they are written.
+        say: called with a line for the user.
+        progress: called with the pieces done, and all.
+
+    Raises:
+        RetintError: something does not fit; the message says what and how to mend it.
+    """
+    if not can_flow(model):
+        raise RetintError(
+            f"{reader.path}: {model.name} takes all steps at once; it labels only images that are read whole"
+        )
+    steps = wish.steps or model.card.steps
+    if steps < 1:
+        raise RetintError(f"--steps {steps}: at least 1 is needed")
+    network = model._network(wish.precision)
+    source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
+    plan = lanes(network, source.own, steps, wish.tile, wish.scale)
+    with Journal(target, facts_of(model, reader, wish, plan, steps), wish.anew) as journal:
+        labels = PartialLabels(journal, source.own)
+        if journal.done and say:
+            say(f"{target}: goes on after {len(journal.done)} of {plan.count} pieces")
+        for lane in range(len(plan.lanes)):
+            left = [n for n in range(lane * plan.each, (lane + 1) * plan.each) if n not in journal.done]
+            if left:  # those of a lane are done from the first to the last
+                box = _from(plan, left[0])
+                stream = Stream(network, source, plan, box, steps, wish.scale)
+                _label_lane(model, stream, plan, left, labels, journal, progress)
+        if finish:
+            finish(labels)
+        reader.write_labels(target, labels, model.card.colours)
+        found = summary(model, source, network.strides, journal)
+        journal.remove()
+    return found
+
+
+def facts_of(model: Model, reader: RegionReader, wish: LargeWish, plan: Lanes, steps: int) -> dict[str, Any]:
+    """What must be the same for work to be gone on with."""
+    parameter = next(model._network(wish.precision).parameters())
+    return {
+        "image": identity(reader), "model": model_hash(model), "steps": steps, "scale": wish.scale,
+        "precision": f"{parameter.dtype} on {parameter.device.type}", "tile": [plan.rows, plan.band, len(plan.lanes)],
+        "torch": torch.__version__,
+    }  # fmt: skip
+
+
+def model_hash(model: Model) -> str:
+    """What tells models apart: of their cards and weights."""
+    digest = hashlib.sha256(model.card.to_json().encode())
+    for name, tensor in sorted(model._folded.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def summary(model: Model, source: Source, strides: tuple[int, ...], journal: Journal) -> Found:
+    """What the journal's pieces say together."""
+    cells = prod(-(-n // s) for n, s in zip(source.size, strides, strict=True))
+    changed = np.sum([row["changed"] for row in journal.done.values()], axis=0)
+    pixels = np.sum([row["pixels"] for row in journal.done.values()], axis=0)
+    shares = {name: float(n) / prod(source.own) for name, n in zip(model.classes, pixels, strict=True)}
+    return Found(len(changed), tuple(float(n) / cells for n in changed), shares)
+
+
+def thumbnail(reader: RegionReader) -> NDArray[Any]:
+    """A 2-D image, reduced to at most 4096 pixels a side: the means of square blocks, in the image's dtype."""
+    factor = -(-max(reader.shape[:2]) // _LONGEST)
+    level = reader.at(1 / factor)
+    factor = -(-max(level.shape[:2]) // _LONGEST)
+    rows, columns, channels = level.shape
+    starts = np.arange(0, columns, factor)
+    widths = np.diff(starts, append=columns)[:, None]
+    small = np.empty((-(-rows // factor), len(starts), channels), level.dtype)
+    many = max((1 << 24) // (columns * factor), 1) * factor
+    for first in range(0, rows, many):
+        with told(level.path):
+            part = level.read(((first, min(first + many, rows)), (0, columns)))
+        for top in range(0, len(part), factor):
+            band = part[top : top + factor].mean(0, dtype=np.float32)
+            mean = np.add.reduceat(band, starts, axis=0) / widths
+            small[(first + top) // factor] = mean if part.dtype.kind == "f" else mean.round()
+    return small
+
+
+def sampled(labels: Labels, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """2-D labels reduced to a size: the one in the middle of each block."""
+    rows, columns = (((np.arange(m) + 0.5) * n / m).astype(int) for n, m in zip(labels.shape, size, strict=True))
+    return np.stack([labels.read(((int(row), int(row) + 1), (0, labels.shape[1])))[0, columns] for row in rows])
+
+
+def _from(plan: Lanes, number: int) -> Box:
+    """A lane from a piece on."""
+    (first, _), *lane = plan.piece(number)
+    return ((first, plan.size[0]), *lane)
+
+
+def _label_lane(
+    model: Model,
+    stream: Stream,
+    plan: Lanes,
+    left: list[int],
+    labels: PartialLabels,
+    journal: Journal,
+    progress: Progress | None,
+) -> None:
+    """The pieces of a lane that are left, one after another."""
+    waiting: list[NDArray[np.uint8]] = []
+    for (_, last), part in stream:
+        waiting.append(part)
+        while left and last >= plan.piece(left[0])[0][1]:
+            box = plan.piece(left[0])
+            held = np.concatenate(waiting)
+            count = box[0][1] - box[0][0]
+            labels.write(box, held[:count])
+            pixels = np.bincount(held[:count].ravel(), minlength=len(model.classes))
+            journal.note(left.pop(0), changed=stream.counts(box), pixels=pixels.tolist())
+            waiting = [held[count:]]
+            if progress:
+                progress(len(journal.done), plan.count)

@@ -1,0 +1,162 @@
+"""A large labelling on its way: what is done is kept in a folder NAME.partial, from which a run that was killed goes on.
+
+`labels` holds the labels of the whole image, one byte each, row after row; `journal` says on its first line what is
+being done, and on each further one which piece is done. A piece is written to the disk before its line is, so a piece
+with a line is whole, whatever happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RetintError
+from .tiles import Box, slices
+
+
+def partial_folder(target: Path) -> Path:
+    """Where the work on a file is kept until it is done."""
+    return target.with_name(f"{target.name}.partial")
+
+
+class Journal:
+    """The pieces that are done; a context that one process at a time may enter.
+
+    Args:
+        target: the file that is to be made.
+        facts: what it is made from and how, in plain data. A journal with other facts is not gone on with.
+        anew: forget what was done.
+
+    Attributes:
+        folder: of the work.
+        done: what was noted of each piece that is done, by its number.
+
+    Raises:
+        RetintError: the work that is there is another, or another process is at it, or the folder cannot be written.
+    """
+
+    def __init__(self, target: Path, facts: dict[str, Any], anew: bool = False) -> None:
+        self.target, self.folder, self.done = target, partial_folder(target), dict[int, Any]()
+        facts = json.loads(json.dumps(facts))
+        if anew and self.folder.exists():
+            shutil.rmtree(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = (self.folder / "journal").open("a+b")
+            try:
+                self._begin(facts)
+            except BaseException:
+                self._file.close()
+                raise
+        except OSError as error:
+            raise self._told(error) from error
+
+    def note(self, piece: int, **row: Any) -> None:
+        """Note that a piece is done, for good."""
+        row = {"piece": piece} | row
+        self._append(row)
+        self.done[piece] = row
+
+    def remove(self) -> None:
+        """Remove the folder: the file is made."""
+        self._file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+    def _begin(self, facts: dict[str, Any]) -> None:
+        """Read what is there, or begin."""
+        self._lock()
+        self._file.seek(0)
+        lines = self._file.read().split(b"\n")[:-1]  # what follows the last end of a line was not written whole
+        self._file.truncate(sum(len(line) + 1 for line in lines))
+        if not lines:
+            self._append(facts)
+            return
+        self._check(json.loads(lines[0]), facts)
+        self.done = {row["piece"]: row for row in map(json.loads, lines[1:])}
+
+    def _append(self, row: dict[str, Any]) -> None:
+        self._file.write(json.dumps(row).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _check(self, found: dict[str, Any], facts: dict[str, Any]) -> None:
+        for name in facts:
+            if found.get(name) != facts[name]:
+                was, now = (str(f.get(name))[:60] for f in (found, facts))
+                raise RetintError(
+                    f"{self.folder}: found work that was begun with another {name} ({was}, now {now}); expected the same: give the "
+                    "same command to go on, or --overwrite to begin anew"
+                )
+
+    def _lock(self) -> None:
+        """Keep other processes off; the system lets go when this one ends, however it ends."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetintError(
+                f"{self.folder}: found another process at work on it; expected to be alone: wait for it, or end it"
+            ) from None
+
+    def _told(self, error: OSError) -> RetintError:
+        return RetintError(
+            f"{self.folder}: found that it cannot be written ({error.strerror}); expected a writable folder with room: choose another"
+        )
+
+
+class PartialLabels:
+    """The labels of the whole image in a plain file of a journal's folder: written piece by piece, read by region."""
+
+    def __init__(self, journal: Journal, shape: Sequence[int]) -> None:
+        self.shape, self._path = tuple(shape), journal.folder / "labels"
+        self._path.touch()
+        if self._path.stat().st_size != prod(shape):
+            with self._path.open("r+b") as file:
+                if hasattr(os, "posix_fallocate"):  # else a full disk would show in the midst of the work
+                    os.posix_fallocate(file.fileno(), 0, prod(shape))
+                else:
+                    file.truncate(prod(shape))
+
+    def write(self, box: Box, labels: NDArray[np.uint8]) -> None:
+        """Write a box, and see that it is on the disk."""
+        with self._path.open("r+b") as file:
+            for at, run in _runs(self.shape, box, np.ascontiguousarray(labels)):
+                file.seek(at)
+                file.write(run.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self, box: Box) -> NDArray[np.uint8]:
+        """The labels of a box."""
+        # mapped anew each time: what was read does not stay in this process's memory
+        return np.array(np.memmap(self._path, np.uint8, "r", shape=self.shape)[slices(box)])
+
+
+def _runs(shape: tuple[int, ...], box: Box, labels: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
+    """The parts of a box that lie in one piece in the file: where, and what."""
+    if all(span == (0, n) for span, n in zip(box[1:], shape[1:], strict=True)):
+        return [(box[0][0] * prod(shape[1:]), labels)]
+    (first, last), *rest = box
+    return [
+        (row * prod(shape[1:]) + at, run)
+        for row in range(first, last)
+        for at, run in _runs(shape[1:], tuple(rest), labels[row - first])
+    ]

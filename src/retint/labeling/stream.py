@@ -1,0 +1,154 @@
+"""A lane of an image, from a row to another: its labels, band after band, and how many changed at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..network import RecurrentNetwork
+from .lanes import Lanes, counted, outer
+from .pixels import Pixels, labels_of
+from .rows import Queue, Rows
+from .source import Source
+from .tiles import Box, Tile, slices
+
+
+class Stream:
+    """The labels of a lane.
+
+    Where a band begins depends on the image's rows alone, not on the row that the stream begins with: so every layer is
+    given the same rows at a time however often the work was stopped, and the labels are the same to the last bit.
+
+    Args:
+        network: folded, in evaluation mode, on its device, in its number type.
+        source: the image.
+        plan: the lanes.
+        box: pixels that are wanted.
+        steps: how many.
+        scale: at which the image is labelled.
+        alone: whether the box is always computed by itself. Then it begins with the rows that it needs; else a band earlier
+            at least, so that its labels are those of the whole lane to the last bit.
+
+    Attributes:
+        needs: the image's own pixels that are read, if it is labelled at its own scale.
+        changed: label cells of the box's columns whose label changed, (steps, rows of the label grid).
+    """
+
+    def __init__(
+        self, network: RecurrentNetwork, source: Source, plan: Lanes, box: Box, steps: int, scale: float = 1.0,
+        alone: bool = False,
+    ) -> None:  # fmt: skip
+        self._network, self._source, self._plan, self._box, self._steps = network, source, plan, box, steps
+        cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
+        self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
+        self._pixels = Pixels(source.own, cells, network.strides, scale)
+        self._pitches = [s * n / m for s, n, m in zip(network.strides, source.own, source.size, strict=True)]
+        self._cells = outer(network, box, source.own, cells, steps, self._pitches)
+        stride, ends = network.strides[0], self._cells.outer[0][1]
+        first = self._cells.core[0][0] * stride - plan.halo
+        self._first = max(floor(first / plan.band), 0) * plan.band
+        if alone:
+            self._first = self._cells.outer[0][0] * stride
+        self._last, self._end = ends * stride, cells[0]
+        across = [
+            (a * s, min(b * s, n)) for (a, b), s, n in zip(self._cells.outer, network.strides, source.size, strict=True)
+        ]
+        self.needs: Box = ((self._first, min(self._last, source.size[0])), *across[1:])
+        self.changed = np.zeros((steps, cells[0]), np.int64)
+        parameter = next(network.parameters())
+        self._device, self._dtype = parameter.device, parameter.dtype
+
+    def counts(self, box: Box) -> list[int]:
+        """Cells of a piece (of the box's own columns) whose label changed, at each step."""
+        (a, b), *_ = counted(box, self._source.own, self._seen, self._pitches)
+        return [int(n) for n in self.changed[:, a:b].sum(1)]
+
+    def __iter__(self) -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
+        """The rows, and the labels (rows, columns) uint8 of all of the box's columns, from its first row to its last."""
+        (first, last), *others = self._box
+        for part, estimate in self._estimates():
+            rows = self._pixels.of(part)[0]
+            if rows.stop <= first or rows.start >= last or rows.start == rows.stop:
+                continue
+            labels = np.empty((rows.stop - rows.start, *(b - a for a, b in others)), np.uint8)
+            for piece in self._pixels.parts(part, self._network.classes):
+                inside = estimate[(slice(None), slice(None), *slices(piece.outer, part.outer))]
+                found = labels_of(self._pixels.scores(piece, inside)).cpu().numpy()
+                self._put(labels, (rows.start, *(a for a, _ in others)), self._pixels.of(piece), found)
+            low, high = max(first - rows.start, 0), min(last, rows.stop) - rows.start
+            yield (rows.start + low, rows.start + high), labels[low:high]
+
+    @staticmethod
+    def _put(
+        labels: NDArray[np.uint8], corner: tuple[int, ...], where: tuple[slice, ...], found: NDArray[np.uint8]
+    ) -> None:
+        """A part's labels in their place; what lies beyond the box is dropped."""
+        target, source = [], []
+        for n, first, span in zip(labels.shape, corner, where, strict=True):
+            low, high = max(span.start, first), min(span.stop, first + n)
+            target.append(slice(low - first, max(high, low) - first))
+            source.append(slice(low - span.start, max(high, low) - span.start))
+        labels[tuple(target)] = found[tuple(source)]
+
+    def _estimates(self) -> Iterator[tuple[Tile, Tensor]]:
+        """The rows of the label grid that are done, and the estimate (1, K, cells ...) of them and one row around."""
+        rows, ready, counter = Rows(self._network, self._steps), Queue(), _Counter(self, self._first)
+        done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
+        for first in range(self._first, self._last, self._plan.band):
+            last = min(first + self._plan.band, self._last)
+            estimates = rows.push(self._band(first, last), last == self._last)
+            counter.add(estimates)
+            ready.put(estimates[-1])
+            end = held + ready.rows
+            if end <= done + 1 and end < self._end:
+                continue
+            estimate = ready.take(ready.rows)
+            until = end if last == self._last else end - 1
+            across = zip(self._cells.core[1:], self._cells.outer[1:], strict=True)
+            cores, outers = zip(*across, strict=True)
+            yield Tile(((done, until), *cores), ((held, end), *outers)), estimate
+            held = max(until - 1, held)
+            done = until
+            ready.put(estimate.narrow(2, estimate.shape[2] - (end - held), end - held).clone())
+            if done >= self._cells.core[0][1]:
+                return
+
+    def _band(self, first: int, last: int) -> Tensor:
+        strides = self._network.strides[1:]
+        across = ((a * s, b * s) for (a, b), s in zip(self._cells.outer[1:], strides, strict=True))
+        return self._source.region(((first, last), *across)).to(self._device, self._dtype)
+
+
+class _Counter:
+    """Counts the changes, row by row, though the steps come to a row one after another."""
+
+    def __init__(self, stream: Stream, first: int) -> None:
+        self._changed = stream.changed
+        across = counted(stream._box, stream._source.own, stream._seen, stream._pitches)[1:]
+        self._inside = tuple(
+            slice(a - o, b - o) for (a, b), (o, _) in zip(across, stream._cells.outer[1:], strict=True)
+        )
+        self._rows = [first // stream._network.strides[0]] * len(self._changed)
+        self._before = [Queue(0) for _ in self._changed]
+        self._most = stream._seen[0]
+
+    def add(self, estimates: list[Tensor | None]) -> None:
+        """The new rows of each step's estimate."""
+        given: Tensor | None = None
+        for step, estimate in enumerate(estimates):
+            if step:
+                self._before[step].put(given)
+            given = None
+            if estimate is not None:
+                given = estimate[0][(slice(None), slice(None), *self._inside)].max(0).indices.to(torch.uint8)
+                same = self._before[step].take(len(given)) if step else None
+                changes = given != same if same is not None else torch.ones_like(given, dtype=torch.bool)
+                first = self._rows[step]
+                counts = changes.flatten(1).sum(1).cpu().numpy()[: max(self._most - first, 0)]
+                self._changed[step, first : first + len(counts)] += counts
+                self._rows[step] += len(given)

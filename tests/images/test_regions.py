@@ -1,0 +1,229 @@
+"""Every region of a file equals that region of the whole."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+
+import retint.images.regions as regions
+from retint.errors import RetintError
+from retint.images import read_image
+from retint.images.regions import HeldLabels, identity, open_regions, read_whole
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 256, (150, 210, 3), dtype=np.uint8)
+LABELS = RNG.integers(0, 3, (150, 210), dtype=np.uint8)
+PALETTE = [(10, 20, 30), (200, 100, 0), (0, 0, 255)]
+BOXES = [((0, 150), (0, 210)), ((3, 5), (7, 200)), ((63, 130), (60, 129)), ((149, 150), (209, 210))]
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(regions, "LARGE", 100)
+
+
+def check(reader, image):
+    assert reader.shape == image.shape
+    assert reader.dtype == image.dtype
+    for box in BOXES:
+        (a, b), (c, d) = box
+        assert np.array_equal(reader.read(box), image[a:b, c:d])
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        (IMAGE, {"tile": (64, 48), "compression": "zlib"}),
+        (IMAGE, {"tile": (64, 48), "planarconfig": "separate", "photometric": "rgb"}),
+        (IMAGE, {"rowsperstrip": 7, "compression": "lzw", "predictor": True}),
+        (IMAGE, {"rowsperstrip": 16, "bigtiff": True, "byteorder": ">"}),
+        (IMAGE, {}),
+        (IMAGE[..., 0].astype(np.uint16) * 200, {"tile": (32, 32), "compression": "zstd", "byteorder": ">"}),
+        (IMAGE[..., 0].astype(np.float32), {"rowsperstrip": 3}),
+        (IMAGE.transpose(2, 0, 1), {"metadata": {"axes": "CYX"}, "photometric": "minisblack", "tile": (16, 16)}),
+        (LABELS, {"photometric": "palette", "colormap": RNG.integers(0, 65536, (3, 256), dtype=np.uint16)}),
+    ],
+)
+def test_regions_of_a_tiff_are_those_of_the_whole(tmp_path, values, options):
+    values = values.transpose(2, 0, 1) if options.get("planarconfig") == "separate" else values
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, **({"photometric": "minisblack"} if values.ndim == 2 else {}) | options
+    )
+    reader = open_regions(tmp_path / "a.tif", 2)
+    assert reader is not None
+    check(reader, read_image(tmp_path / "a.tif"))
+
+
+def test_a_small_tiff_and_a_single_large_strip_are_read_whole(tmp_path, monkeypatch):
+    import retint.images.tiff_regions as module
+
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, rowsperstrip=150)
+    monkeypatch.setattr(module, "_LARGEST_PART", 1000)
+    assert open_regions(tmp_path / "a.tif", 2) is None
+    monkeypatch.setattr(module, "_LARGEST_PART", 1 << 20)
+    assert open_regions(tmp_path / "a.tif", 2) is not None
+    monkeypatch.setattr(regions, "LARGE", IMAGE.size)
+    assert open_regions(tmp_path / "a.tif", 2) is None
+
+
+def test_a_cache_of_few_bytes_changes_nothing(tmp_path, monkeypatch):
+    import retint.images.tiff_regions as module
+
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(16, 16), compression="zlib")
+    monkeypatch.setattr(module, "_KEPT", 2000)
+    check(open_regions(tmp_path / "a.tif", 2), IMAGE)
+
+
+def pyramid(path):
+    with tifffile.TiffWriter(path) as file:
+        file.write(IMAGE, tile=(32, 32), subifds=2)
+        file.write(IMAGE[::2, ::2], tile=(32, 32), subfiletype=1)
+        file.write(IMAGE[::4, ::4], tile=(32, 32), subfiletype=1)
+
+
+def test_scale_picks_the_nearest_finer_level_of_a_pyramid(tmp_path):
+    pyramid(tmp_path / "a.tif")
+    reader = open_regions(tmp_path / "a.tif", 2)
+    for scale, step in ((1.0, 1), (0.6, 1), (0.5, 2), (0.3, 2), (0.2, 4), (0.01, 4)):
+        assert np.array_equal(read_whole(reader.at(scale)), IMAGE[::step, ::step])
+
+
+def test_labels_of_a_tiff_are_a_tiled_bigtiff_in_the_colours_of_the_classes(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(64, 48), resolution=(300, 200), resolutionunit=3)
+    reader = open_regions(tmp_path / "a.tif", 2)
+    labels = np.tile(LABELS, (4, 4))  # several tiles
+    reader.write_labels(tmp_path / "b.tif", HeldLabels(labels), PALETTE)
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        page = file.pages.first
+        assert file.is_bigtiff
+        assert page.is_tiled
+        assert np.array_equal(page.asarray(), labels)
+        assert (page.colormap.T[:3] // 257).tolist() == [list(colour) for colour in PALETTE]
+        assert page.get_resolution() == (300, 200)
+    first = (tmp_path / "b.tif").read_bytes()
+    reader.write_labels(tmp_path / "b.tif", HeldLabels(labels), PALETTE)
+    assert (tmp_path / "b.tif").read_bytes() == first
+
+
+def write_zarr(path, values, axes, version="0.5"):
+    zarr = pytest.importorskip("zarr")
+    listed = [{"name": axis, "type": "channel" if axis == "c" else "space"} for axis in axes]
+    levels = [
+        {"path": str(k), "coordinateTransformations": [{"type": "scale", "scale": [2.0**k] * len(axes)}]}
+        for k in (0, 1)
+    ]
+    entry = {"axes": listed, "datasets": levels, "name": "a"}
+    attributes = {"ome": {"version": "0.5", "multiscales": [entry]}}
+    if version == "0.4":
+        attributes = {"multiscales": [entry | {"version": "0.4"}]}
+    group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3, attributes=attributes)
+    coarse = values[tuple(slice(None, None, 1 if axis == "c" else 2) for axis in axes)]
+    for name, level in (("0", values), ("1", coarse)):
+        array = group.create_array(
+            name, shape=level.shape, dtype=level.dtype, chunks=tuple(min(n, 50) for n in level.shape)
+        )
+        array[...] = level
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize(
+    ("values", "axes"),
+    [(IMAGE[..., 0], "yx"), (IMAGE.transpose(2, 0, 1), "cyx"), (IMAGE.transpose(2, 0, 1)[None, :, None], "tczyx")],
+)
+def test_regions_of_an_omezarr_image(tmp_path, values, axes, version):
+    write_zarr(tmp_path / "a.ome.zarr", values, axes, version)
+    reader = open_regions(tmp_path / "a.ome.zarr", 2)
+    image = IMAGE[..., :1] if axes == "yx" else IMAGE
+    check(reader, image)
+    assert np.array_equal(read_whole(reader.at(0.5)), image[::2, ::2])
+    reader.write_labels(tmp_path / "b.ome.zarr", HeldLabels(LABELS), PALETTE)
+    written = open_regions(tmp_path / "b.ome.zarr", 2)
+    assert np.array_equal(read_whole(written)[..., 0], LABELS)
+    assert written._layout.letters == axes.replace("c", "")
+    assert written._layout.version == version
+
+
+def test_plain_zarr_arrays(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    for name, values in (("a", IMAGE), ("b", IMAGE.transpose(2, 0, 1)), ("c", IMAGE[..., 1])):
+        zarr.save_array(tmp_path / f"{name}.zarr", values)
+        reader = open_regions(tmp_path / f"{name}.zarr", 2)
+        check(reader, IMAGE[..., 1:2] if name == "c" else IMAGE)
+        reader.write_labels(tmp_path / "labels.zarr", HeldLabels(LABELS), PALETTE)
+        assert np.array_equal(read_whole(open_regions(tmp_path / "labels.zarr", 2))[..., 0], LABELS)
+    zarr.save_array(tmp_path / "d.zarr", np.zeros((2, 2, 20, 20, 20, 3), np.uint8))
+    with pytest.raises(RetintError, match=r"d\.zarr: found a Zarr array of 2 x 2 x 20"):
+        open_regions(tmp_path / "d.zarr", 2)
+
+
+def test_a_volume_is_no_image(tmp_path):
+    write_zarr(tmp_path / "a.zarr", np.zeros((4, 20, 20), np.uint8), "zyx")
+    with pytest.raises(RetintError, match="is a volume"):
+        open_regions(tmp_path / "a.zarr", 2)
+    assert open_regions(tmp_path / "a.zarr", 3).shape == (4, 20, 20, 1)
+
+
+def write_geotiff(path, values, driver="GTiff", **options):
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.shutil import copy
+
+    transform = rasterio.transform.from_origin(500_000, 5_400_000, 0.5, 0.5)
+    part = path.with_suffix(".plain.tif")
+    with rasterio.open(
+        part, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=values.shape[2], dtype=values.dtype,
+        crs="EPSG:32631", transform=transform, **options,
+    ) as file:  # fmt: skip
+        file.write(np.moveaxis(values, -1, 0))
+    copy(part, path, driver=driver)
+    part.unlink()
+    return transform
+
+
+@pytest.mark.parametrize("driver", ["GTiff", "COG"])
+def test_labels_of_a_geotiff_lie_on_the_same_piece_of_earth(tmp_path, driver):
+    rasterio = pytest.importorskip("rasterio")
+    image = np.tile(IMAGE, (4, 4, 1))  # large enough for a COG's overview
+    transform = write_geotiff(tmp_path / "a.tif", image, driver)
+    reader = open_regions(tmp_path / "a.tif", 2)
+    check_image = reader.read(((10, 300), (20, 600)))
+    assert np.array_equal(check_image, image[10:300, 20:600])
+    if driver == "COG":
+        assert reader.at(0.5).shape[0] == 300
+    labels = np.tile(LABELS, (4, 4))
+    reader.write_labels(tmp_path / "b.tif", HeldLabels(labels), PALETTE)
+    with rasterio.open(tmp_path / "b.tif") as file:
+        assert file.crs.to_epsg() == 32631
+        assert file.transform == transform
+        assert file.profile["tiled"]
+        assert file.compression.value == "DEFLATE"
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert [file.colormap(1)[k][:3] for k in range(3)] == PALETTE
+        assert np.array_equal(file.read(1), labels)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tif", "b.tif"]
+
+
+def test_identity_tells_images_apart(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    seen = []
+    for values in (
+        IMAGE,
+        IMAGE,
+        IMAGE[:100],
+        np.where(np.arange(210)[None, :, None] == 209, 0, IMAGE).astype(np.uint8),
+    ):
+        shutil.rmtree(tmp_path / "a.zarr", ignore_errors=True)
+        zarr.save_array(tmp_path / "a.zarr", values)
+        seen.append(identity(open_regions(tmp_path / "a.zarr", 2)))
+    assert seen[0] == seen[1]
+    assert seen[0] != seen[2]
+    assert seen[0] != seen[3]
+
+
+def test_a_damaged_file_is_told_in_one_line(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(16, 16))
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(data[: len(data) // 2])
+    with pytest.raises(RetintError, match=r"a\.tif: found") as caught:
+        open_regions(tmp_path / "a.tif", 2)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,173 @@
+"""Large files: labelled by region, stopped and gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+import retint.images.regions as regions
+from made import make_model
+from retint.errors import RetintError
+from retint.images import HeldLabels, open_regions
+from retint.labeling.files import Wish, label_files
+from retint.labeling.large import sampled, thumbnail
+from retint.labeling.partial import Journal, PartialLabels, partial_folder
+from retint.modelfile import save_model
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 256, (200, 150, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A TIFF that counts as large."""
+    monkeypatch.setattr(regions, "LARGE", 100)
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(32, 32))
+    return tmp_path / "a.tif"
+
+
+def test_a_large_tiff_is_labelled_as_one_in_memory(model, large, tmp_path):
+    outcome = label_files(model, [large], tmp_path / "out", Wish(3, tile=64))
+    assert not outcome.failed
+    expected = model.label(IMAGE, 3)
+    assert np.array_equal(tifffile.imread(tmp_path / "out" / "a.tif"), expected.labels)
+    row = outcome.images[0]
+    assert row["fractions"] == {name: round(share, 6) for name, share in expected.fractions.items()}
+    assert row["change"] == round(expected.change, 6)
+    assert sorted(os.listdir(tmp_path / "out")) == ["a.overlay.png", "a.tif"]
+    # what needs the whole image gives the same file
+    label_files(model, [large], tmp_path / "again", Wish(3, strip=True))
+    assert np.array_equal(tifffile.imread(tmp_path / "again" / "a.tif"), expected.labels)
+    assert "exists already" in label_files(model, [large], tmp_path / "out", Wish(3)).failed[0]["error"]
+
+
+def test_a_zarr_image_has_labels_in_zarr(model, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.save_array(tmp_path / "a.zarr", IMAGE)
+    outcome = label_files(model, [tmp_path / "a.zarr"], tmp_path / "out", Wish(2))
+    assert not outcome.failed
+    labels = open_regions(tmp_path / "out" / "a.zarr", 2).read(((0, 200), (0, 150)))[..., 0]
+    assert np.array_equal(labels, model.label(IMAGE, 2).labels)
+
+
+SCRIPT = """
+import sys
+import retint.images.regions, retint.labeling.large as large
+retint.images.regions.LARGE = 100
+note = large.Journal.note
+def slow(self, piece, **row):
+    note(self, piece, **row)
+    print("piece", piece, flush=True)
+    if piece == int(sys.argv[1]):
+        sys.stdin.read()  # until killed
+large.Journal.note = slow
+from retint.cli.main import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(model, large, tmp_path):
+    from made import fresh
+
+    save_model(tmp_path / "m.safetensors", fresh(model.card).state_dict(), model.card)
+    command = [
+        "label",
+        str(large),
+        "--model",
+        str(tmp_path / "m.safetensors"),
+        "--steps",
+        "3",
+        "--tile",
+        "64",
+        "--no-overlay",
+    ]
+
+    def run(stop, out):
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(stop), *command, "--out", str(tmp_path / out)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    killed = run(4, "killed")
+    while killed.stdout.readline() != "piece 4\n":
+        assert killed.poll() is None, killed.stderr.read()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed" / "a.tif").exists()
+    journal = (tmp_path / "killed" / "a.tif.partial" / "journal").read_text().splitlines()
+    assert [json.loads(line)["piece"] for line in journal[1:]] == [0, 1, 2, 3, 4]
+    through, again = run(-1, "through"), run(-1, "killed")
+    _, told = again.communicate()
+    through.communicate()
+    assert (again.returncode, through.returncode) == (0, 0), told
+    assert "a.tif: goes on after 5 of 12 pieces" in told
+    assert (tmp_path / "killed" / "a.tif").read_bytes() == (tmp_path / "through" / "a.tif").read_bytes()
+    assert os.listdir(tmp_path / "killed") == ["a.tif"]
+
+
+def test_work_with_other_settings_is_not_gone_on_with(model, large, tmp_path, monkeypatch):
+    def stop(self, box, labels):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialLabels, "write", stop)
+        with pytest.raises(KeyboardInterrupt):
+            label_files(model, [large], tmp_path / "out", Wish(3, overlay=False))
+    for other, wish, word in (
+        (model, Wish(2, overlay=False), "steps"), (make_model(seed=1), Wish(3, overlay=False), "model"),
+    ):  # fmt: skip
+        error = label_files(other, [large], tmp_path / "out", wish).failed[0]["error"]
+        assert f"another {word}" in error
+        assert "--overwrite" in error
+    time.sleep(0.01)
+    os.utime(large)
+    assert "another image" in label_files(model, [large], tmp_path / "out", Wish(3)).failed[0]["error"]
+    assert not label_files(model, [large], tmp_path / "out", Wish(2, overwrite=True)).failed
+
+
+def test_a_line_that_was_not_written_whole_does_not_count(tmp_path):
+    target = tmp_path / "a.tif"
+    with Journal(target, {"image": 1}) as journal:
+        journal.note(0, pixels=[1])
+        journal.note(1, pixels=[2])
+    file = partial_folder(target) / "journal"
+    file.write_bytes(file.read_bytes()[:-3])
+    with Journal(target, {"image": 1}) as journal:
+        assert list(journal.done) == [0]
+        with pytest.raises(RetintError, match="another process"):
+            Journal(target, {"image": 1})
+        journal.note(1, pixels=[3])
+    with Journal(target, {"image": 1}) as journal:
+        assert journal.done[1]["pixels"] == [3]
+
+
+def test_labels_in_a_file_are_written_and_read_by_region(tmp_path):
+    expected = np.zeros((6, 20, 30), np.uint8)
+    with Journal(tmp_path / "a.zarr", {}) as journal:
+        labels = PartialLabels(journal, expected.shape)
+        for box in (((0, 6), (3, 9), (5, 30)), ((2, 3), (0, 20), (0, 30)), ((5, 6), (19, 20), (29, 30))):
+            part = RNG.integers(1, 9, tuple(b - a for a, b in box), dtype=np.uint8)
+            labels.write(box, part)
+            expected[tuple(slice(*span) for span in box)] = part
+        assert np.array_equal(labels.read(((0, 6), (0, 20), (0, 30))), expected)
+        assert np.array_equal(labels.read(((1, 4), (2, 7), (3, 8))), expected[1:4, 2:7, 3:8])
+
+
+def test_a_thumbnail_is_the_reduced_image(large, monkeypatch):
+    import sys
+
+    import retint.labeling.large as module
+
+    pictures = sys.modules["retint.pictures.overlay"]  # the package has a function of that name
+    monkeypatch.setattr(module, "_LONGEST", 64)
+    monkeypatch.setattr(pictures, "LONGEST", 64)
+    small = thumbnail(open_regions(large, 2))
+    assert np.abs(small.astype(int) - pictures.reduced(IMAGE)).max() <= 1
+    labels = IMAGE[..., 0]
+    assert sampled(HeldLabels(labels), small.shape[:2]).shape == small.shape[:2]

@@ -1,0 +1,89 @@
+"""An image given row by row is labelled as the whole is, and bands and pieces do not show."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from made import make_model
+from retint.labeling.lanes import lanes
+from retint.labeling.rows import Rows, flows
+from retint.labeling.source import Source
+from retint.labeling.stream import Stream
+from retint.network import architecture
+
+RNG = np.random.default_rng(0)
+
+
+def lively(arch, channels=3, seed=0):
+    """A model whose labels vary and change from step to step."""
+    model = make_model(arch, channels, seed=seed)
+    with torch.no_grad():
+        for part in (model._folded.W, model._folded.V):
+            for unit in part:
+                unit.conv.weight.mul_(3)
+    return model
+
+
+@pytest.mark.parametrize("arch", ["fig-9-17", "small-2", "small-8-4", "jain-2007", "slices-2"])
+@given(bands=st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_rows_equal_the_whole_at_every_step(arch, bands):
+    network = make_model(arch, 2)._folded
+    periods = [g.period for g in network.geometry]
+    size = [p * 6 for p in periods]
+    image = torch.from_numpy(RNG.normal(size=(1, 2, *size)).astype(np.float32))
+    with torch.inference_mode():
+        whole = list(network.refinements(image, 3))
+    rows, found, first = Rows(network, 3), [[], [], []], 0
+    for number in range(100):
+        last = min(first + bands[number % len(bands)] * periods[0], size[0])
+        for step, part in zip(found, rows.push(image[:, :, first:last], last == size[0]), strict=True):
+            step.extend([] if part is None else [part])
+        if (first := last) == size[0]:
+            break
+    for step, expected in zip(found, whole, strict=True):
+        assert torch.allclose(torch.cat(step, 2), expected, atol=1e-5)
+
+
+def test_networks_whose_planes_change_their_size_are_left_out():
+    assert not flows(make_model("rcnn2")._folded)
+    assert architecture("rcnn2").rescales
+
+
+@pytest.mark.parametrize(
+    ("arch", "size", "tile", "scale"),
+    [("small-4", (130, 150), None, 1.0), ("small-4", (130, 150), 64, 1.0), ("small-8-4", (90, 117), (16, 48), 1.0),
+     ("small-4", (70, 61), 48, 0.7), ("slices-2", (12, 24, 20), (16, 16, 16), 1.0)],
+)  # fmt: skip
+def test_lanes_and_pieces_equal_the_whole(arch, size, tile, scale):
+    model = lively(arch)
+    image = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
+    whole = model.label(image, 3, scale=scale)
+    assert len(np.unique(whole.labels)) > 1
+    network, source = model._network(None), Source(image, model.card, model.dims, "image", scale)
+    plan = lanes(network, size, 3, tile, scale)
+    pieces = [plan.piece(number) for number in range(plan.count)]
+    labels, changed = np.full(size, 9, np.uint8), np.zeros(3, int)
+    for lane in plan.lanes:
+        stream = Stream(network, source, plan, ((0, size[0]), *lane), 3, scale)
+        for (a, b), part in stream:
+            labels[(slice(a, b), *(slice(*span) for span in lane))] = part
+        changed += np.sum([stream.counts(piece) for piece in pieces if piece[1:] == lane], axis=0)
+    assert (labels != whole.labels).mean() < 1e-3  # where two classes are equally likely, to rounding
+    cells = np.prod([-(-n // s) for n, s in zip(source.size, network.strides, strict=True)])
+    assert np.allclose(changed / cells, whole.changes, atol=1e-3)
+    for piece in pieces:  # begun anew at each piece, to the last bit
+        alone = np.concatenate([part for _, part in Stream(network, source, plan, piece, 3, scale)])
+        assert np.array_equal(alone, labels[tuple(slice(*span) for span in piece)])
+
+
+def test_one_lane_wherever_the_width_fits():
+    import retint
+
+    for name in ("street", "membrane", "vessel"):
+        network = retint.load(name)._network(None)
+        plan = lanes(network, (32768, 32768), 8)
+        assert len(plan.lanes) == 1
+        assert plan.waste == 0
+        assert lanes(network, (1 << 20, 1 << 20), 8).waste < 0.15
