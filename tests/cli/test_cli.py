@@ -124,7 +124,7 @@ def test_train_then_eval_then_label(discs, tmp_path, capsys):
     figures = json.loads(capsys.readouterr().out)
     assert list(figures["steps"]) == ["1", "2"]
     assert 0 <= figures["steps"]["2"]["miou"] <= 1
-    assert sorted(p.name for p in plots.iterdir()) == ["confusion.png", "steps.png"]
+    assert sorted(p.name for p in plots.iterdir()) == ["confusion.png", "reliability.png", "steps.png"]
     assert run("eval", discs, "--model", out) == 0
     assert "Worst images" in capsys.readouterr().out
     assert run("label", discs / "val" / "images", "--model", out, "--out", tmp_path / "labelled") == 0
