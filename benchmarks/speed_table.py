@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     if given.quick:
-        options = Options.quick(models=(given.model,), size=(256, 256), view=64)
+        options = Options.quick(models=(given.model,), size=(192, 192), view=64)
     else:
         options = Options(models=(given.model,), rounds=given.rounds)
     report = bench(options, lambda line: print(line, flush=True))
