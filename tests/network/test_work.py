@@ -1,10 +1,14 @@
-"""The counted arithmetic against what torch counts while the network runs."""
+"""The counted arithmetic against what torch counts while the network runs; finer cells in their place."""
+
+import itertools
+from math import prod
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from retint.network import CATALOGUE, build
+from retint.network.layers import finer
 from retint.network.work import work
 
 
@@ -43,3 +47,13 @@ def test_planes_are_the_widest():
             module.register_forward_hook(lambda _, __, out: widest.append(out.numel()))
     network(torch.zeros(1, 3, 32, 32), 2)
     assert max(widest) == work(network).planes * 32 * 32
+
+
+@pytest.mark.parametrize("up", [(2, 2), (3, 3), (2, 3), (1, 2, 2)])
+def test_finer_puts_each_plane_in_its_place(up):
+    x = torch.randn(2, 3 * prod(up), *(4, 5, 6)[: len(up)])
+    y = finer(x.to(memory_format=torch.channels_last if len(up) == 2 else torch.channels_last_3d), up)
+    for channel in range(3):
+        for number, offset in enumerate(itertools.product(*map(range, up))):
+            fine = y[(slice(None), channel, *(slice(o, None, u) for o, u in zip(offset, up, strict=True)))]
+            assert torch.equal(fine, x[:, channel * prod(up) + number])

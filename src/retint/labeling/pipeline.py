@@ -45,7 +45,7 @@ def pipelined(
                 if not alone:
                     ahead = [reader.submit(read, item) for item in following]
                 try:
-                    finish = partial(writer.submit, write, compute(coming.result()))
+                    finish = partial(_begun, writer, write, compute(coming.result()))
                 except Exception as error:
                     finish = partial(_failed, error)
                 del coming
@@ -62,6 +62,10 @@ def pipelined(
                 yield behind
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
+
+
+def _begun(writer: ThreadPoolExecutor, write: Callable[[Computed], Written], computed: Computed) -> Future[Written]:
+    return writer.submit(write, computed)
 
 
 def _failed(error: Exception) -> Future[Written]:

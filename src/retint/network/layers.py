@@ -168,6 +168,8 @@ def max_pool(x: Tensor, size: tuple[int, ...], gap: tuple[int, ...] | None = Non
 
 def finer(x: Tensor, up: Sequence[int]) -> Tensor:
     """Planes (N, channels * product of up, cells ...) as (N, channels, up * cells ...); both with their channels last."""
+    if len(set(up)) == 1 and len(up) == 2:
+        return F.pixel_shuffle(x, up[0])  # the same, several times faster
     dims, sizes = len(up), [n * u for n, u in zip(x.shape[2:], up, strict=True)]
     y = x.movedim(1, -1).reshape(len(x), *x.shape[2:], -1, *up)
     order = [n for axis in range(dims) for n in (1 + axis, 2 + dims + axis)]
