@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -62,9 +63,7 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
         Task(system, "a further step", run(lambda: network.step(context, estimate)), pixels, 2 * needs.step * pixels, dtype),
     ]  # fmt: skip
     whole = [
-        Task(
-            system, steps_of(n), lambda n=n: model.label(image, n), pixels, needs.operations(pixels, n), dtype, steps=n
-        )  # type: ignore[misc]
+        Task(system, steps_of(n), partial(model.label, image, n), pixels, needs.operations(pixels, n), dtype, steps=n)
         for n in steps
     ]
     return parts + whole
@@ -113,7 +112,7 @@ def _fresh(name: str) -> Model:
     arch = architecture(name)
     card = Card(
         architecture=arch.to_dict(), classes=tuple(f"class {k}" for k in range(CLASSES)), channels=3, dtype="uint8",
-        colours=tuple(tuple(map(int, colour)) for colour in default_palette(CLASSES)), mean=(0.5,) * 3, std=(0.25,) * 3,
+        colours=tuple(default_palette(CLASSES)), mean=(0.5,) * 3, std=(0.25,) * 3,
     )  # fmt: skip
     torch.manual_seed(0)
     return Model(build(arch, 3, CLASSES, "same"), card, "cpu", name=name)
@@ -123,4 +122,4 @@ def operations_of(network: torch.nn.Module, side: int = 64) -> float:
     """Floating-point operations of a network for each pixel of an image, counted while it runs."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(torch.zeros(1, 3, side, side))
-    return counter.get_total_flops() / side**2
+    return float(counter.get_total_flops()) / side**2

@@ -58,7 +58,7 @@ class Iterations:
         with FlopCounterMode(display=False) as counter:
             for _ in range(calls):
                 self()
-        return counter.get_total_flops() / calls / self._labels.numel()
+        return float(counter.get_total_flops()) / calls / self._labels.numel()
 
     def kept(self) -> int:
         """Bytes that the forward pass keeps for the backward pass."""
