@@ -63,9 +63,7 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
         Task(system, "a further step", run(lambda: network.step(context, estimate)), pixels, 2 * needs.step * pixels, dtype),
     ]  # fmt: skip
     whole = [
-        Task(
-            system, steps_of(n), partial(model.label, image, n), pixels, needs.operations(pixels, n), dtype, steps=n
-        )
+        Task(system, steps_of(n), partial(model.label, image, n), pixels, needs.operations(pixels, n), dtype, steps=n)
         for n in steps
     ]
     return parts + whole
@@ -114,7 +112,7 @@ def _fresh(name: str) -> Model:
     arch = architecture(name)
     card = Card(
         architecture=arch.to_dict(), classes=tuple(f"class {k}" for k in range(CLASSES)), channels=3, dtype="uint8",
-        colours=tuple((int(r), int(g), int(b)) for r, g, b in default_palette(CLASSES)), mean=(0.5,) * 3, std=(0.25,) * 3,
+        colours=tuple(default_palette(CLASSES)), mean=(0.5,) * 3, std=(0.25,) * 3,
     )  # fmt: skip
     torch.manual_seed(0)
     return Model(build(arch, 3, CLASSES, "same"), card, "cpu", name=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isqrt
 from typing import Any
 
 import torch
@@ -113,7 +114,8 @@ def row_of(task: Task, times: Times) -> dict[str, Any]:
     if task.steps:
         row["steps"] = task.steps
     if task.images:
-        row |= {"images per second": task.images / seconds, "bytes kept for the backward pass": task.kept}
+        side = isqrt(task.pixels // task.images)
+        row |= {"view": side, "images per second": task.images / seconds, "bytes kept for the backward pass": task.kept}
     else:
         row |= {
             "seconds per megapixel": 1e6 * seconds / task.pixels,

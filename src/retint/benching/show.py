@@ -13,7 +13,7 @@ from .report import Report
 def table(report: Report) -> Iterator[str]:
     """The lines to print."""
     machine = report.machine
-    yield f"{machine['processor']}, {machine['threads']} threads, {machine['instructions']}, torch {machine['torch']}"
+    yield f"{machine['processor']}, {_threads(machine['threads'])}, {machine['instructions']}, torch {machine['torch']}"
     for dtype, rates in report.limits.convolution.items():
         told = ", ".join(f"{rate:.0f} GFLOP/s on {_threads(count)}" for count, rate in rates.items())
         yield f"limit, 3 x 3 convolutions in {dtype}: {told}"
@@ -29,7 +29,8 @@ def table(report: Report) -> Iterator[str]:
     training = [row for row in report.rows if "images per second" in row]
     if training:
         yield ""
-        yield f"{'training, 320 x 320':<34} {'images / s':>13} {'MiB kept':>14} {'GFLOP/s':>8} {'of the limit':>12}"
+        what = "training, views of {0} x {0}".format(training[0]["view"])
+        yield f"{what:<34} {'images / s':>13} {'MiB kept':>14} {'GFLOP/s':>8} {'of the limit':>12}"
         for row in training:
             kept = row["bytes kept for the backward pass"] / 2**20
             yield f"{row['system']:<34} {row['images per second']:>13.2f} {kept:>14.0f} {_rate(row)}"
@@ -51,7 +52,7 @@ def plot(report: Report, path: str | PathLike[str]) -> None:
     bars = {row["name"]: row["seconds per megapixel"] for row in shown}
     notes = [f"{row['share of the limit']:.0%} of the limit" if row.get("share of the limit") else "" for row in shown]
     machine = report.machine
-    title = f"seconds a megapixel: {machine['processor']}, {machine['threads']} threads, {machine['number type']}"
+    title = f"seconds a megapixel: {machine['processor']}, {_threads(machine['threads'])}, {machine['number type']}"
     plot_bars(path, bars, notes, title)
 
 

@@ -19,7 +19,7 @@ def pipelined(
     compute: Callable[[Read], Computed],
     write: Callable[[Computed], Written],
     large: Callable[[Read], bool],
-) -> Generator[Future[Written]]:
+) -> Generator[Future[Written], None, None]:
     """Read, compute and write each item; the next is read and the last is written while one is computed.
 
     `compute` runs where the results are asked for, `read` and `write` in a thread each. At most three items are in memory;
