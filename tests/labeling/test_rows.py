@@ -78,12 +78,12 @@ def test_lanes_and_pieces_equal_the_whole(arch, size, tile, scale):
         assert np.array_equal(alone, labels[tuple(slice(*span) for span in piece)])
 
 
-def test_one_lane_wherever_the_width_fits():
+def test_few_lanes_so_that_halos_cost_little():
     import retint
 
     for name in ("street", "membrane", "vessel"):
         network = retint.load(name)._network(None)
         plan = lanes(network, (32768, 32768), 8)
-        assert len(plan.lanes) == 1
-        assert plan.waste == 0
+        assert len(plan.lanes) <= 2
+        assert plan.waste < 0.15
         assert lanes(network, (1 << 20, 1 << 20), 8).waste < 0.15
