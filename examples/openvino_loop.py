@@ -7,6 +7,7 @@ python examples/openvino_loop.py street/ photograph.jpg labels.png 8
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openvino
@@ -19,7 +20,9 @@ def graphs(folder: Path, model: dict) -> list:
     core = openvino.Core()
 
     def graph(file: str):
-        compiled = core.compile_model(folder / file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        with ThreadPoolExecutor(1) as another:  # on the main thread, Ctrl-C would crash later
+            wanted = folder / file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+            compiled = another.submit(core.compile_model, *wanted).result()
         return lambda *arrays: compiled(arrays)[0]
 
     return [graph(model["graphs"][part]) for part in ("context", "first", "step")]

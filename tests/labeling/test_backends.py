@@ -150,3 +150,18 @@ def test_plain_labelling_loads_no_other_runtime():
         "assert not {'onnx', 'onnxruntime', 'openvino', 'torch._dynamo'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_backend_leaves_ctrl_c_as_it_was(backend):
+    installed(backend)
+    program = f"""
+import os, signal, numpy, retint
+retint.load("membrane", backend={backend!r}).label(numpy.zeros((32, 32), numpy.uint8), 2)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "stopped\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from ...export.extras import package
 from ...export.folder import read_openvino
 from .graphs import Function, Graphs
@@ -14,5 +16,7 @@ class OpenVino(Graphs):
         """The function of a graph."""
         core = package("openvino", "openvino").Core()
         options = {"INFERENCE_NUM_THREADS": self.threads, "INFERENCE_PRECISION_HINT": "f32"}
-        compiled = core.compile_model(read_openvino(onnx), "CPU", options)
+        with ThreadPoolExecutor(1) as another:
+            # compiling leaves the thread a stack for signals that is freed later; on the main thread, Ctrl-C would crash
+            compiled = another.submit(core.compile_model, read_openvino(onnx), "CPU", options).result()
         return lambda *arrays: compiled(list(arrays))[0]
