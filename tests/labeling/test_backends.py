@@ -157,6 +157,7 @@ def test_a_backend_leaves_ctrl_c_as_it_was(backend):
     installed(backend)
     program = f"""
 import os, signal, numpy, retint
+signal.signal(signal.SIGINT, signal.default_int_handler)
 retint.load("membrane", backend={backend!r}).label(numpy.zeros((32, 32), numpy.uint8), 2)
 try:
     os.kill(os.getpid(), signal.SIGINT)

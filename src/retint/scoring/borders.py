@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 
 def near_borders(labels: NDArray[Any], distance: float, ignore: int = 255) -> NDArray[np.bool_]:
@@ -20,6 +19,8 @@ def near_borders(labels: NDArray[Any], distance: float, ignore: int = 255) -> ND
     Returns:
         Where the pixels lie, bool, of the same shape.
     """
+    from scipy.ndimage import distance_transform_edt  # not at the top: labelling should not wait for it
+
     border = np.zeros(labels.shape, bool)
     for axis in range(labels.ndim):
         first, second = np.swapaxes(labels, 0, axis)[:-1], np.swapaxes(labels, 0, axis)[1:]
