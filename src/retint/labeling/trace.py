@@ -25,7 +25,7 @@ from .source import Source
 from .starts import LabelMap, Start
 from .tiles import Box, Tile, slices
 
-TOLERANCE = 2e-5
+TOLERANCE = 1e-5
 """Largest change of a probability that counts as none."""
 
 
