@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -26,25 +25,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common import parser
+from retint.benching.peers import declare_operators
 from retint.data import class_weights, open_dataset
 from retint.images import to_unit
 from retint.learning.augment import Augmentation, view
 
 PEAK, DECAY, WARM = 1e-3, 1e-4, 0.05
 _MULTIPLE = 32  # the encoder halves five times
-_operators: list[torch.library.Library] = []
 
 
 def unet(classes: int, encoder: str = "resnet34") -> nn.Module:
     """U-Net with random weights: 24.4 M parameters with resnet34; decoder of 256, 128, 64, 32 and 16 planes."""
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:  # its operators are compiled for CUDA; nothing here calls the two that it declares
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        _operators.append(torch.library.Library("torchvision", "DEF"))
-        for name in ("nms", "qnms"):
-            _operators[-1].define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    declare_operators()
     smp = importlib.import_module("segmentation_models_pytorch")
     network: nn.Module = smp.Unet(encoder, encoder_weights=None, classes=classes)
     return network

@@ -17,7 +17,7 @@ from ..images import to_unit
 from ..network.hardware import compute_dtype, laid_out
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the library's own preprocessing
-_LIBRARY: list[Any] = []
+_DECLARED: list[str] = []
 
 Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """From an image (rows, columns, 3) to labels (rows, columns)."""
@@ -30,7 +30,7 @@ def unet(classes: int) -> nn.Module:
         RetintError: it is not installed, or does not import.
     """
     try:
-        _declare_operators()
+        declare_operators()
         import segmentation_models_pytorch as smp
     except (ImportError, RuntimeError) as error:
         raise RetintError(
@@ -124,16 +124,16 @@ def _normalised(image: NDArray[np.uint8]) -> Tensor:
     return (x - mean) / std
 
 
-def _declare_operators() -> None:
+def declare_operators() -> None:
     """Let torchvision be imported where its compiled operators, built for another torch, do not load; none is used here."""
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        if _LIBRARY:
+        if _DECLARED:
             raise
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        define: Any = torch.library.define
         for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _LIBRARY.append(library)
+            define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _DECLARED.append("torchvision")

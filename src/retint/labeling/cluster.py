@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..images import RegionReader, open_regions
 from ..images.regions import need
+from ..images.zarr_regions import ZarrRegions
 from ..wholefile import whole_folder
 from .lanes import Lanes, lanes
 from .large import Finish, Found, LargeWish, Progress, facts_of, summary
@@ -131,7 +132,7 @@ def label_on_cluster(
             folder = journal.folder.resolve()
             copied, labels = folder / "model.safetensors", folder / "labels.zarr"
             shutil.copyfile(model.file, copied)
-            straight = hasattr(reader, "create_labels")  # else they are written in the image's format afterwards
+            straight = isinstance(reader, ZarrRegions)  # else they are written in the image's format afterwards
             if not labels.exists():
                 chunk = [
                     _chunk(plan.rows),
@@ -139,8 +140,8 @@ def label_on_cluster(
                 ]
                 made = folder / "begun.zarr"
                 shutil.rmtree(made, ignore_errors=True)
-                if straight:
-                    reader.create_labels(made, target.name, model.card.colours, ([1, *chunk])[-3:])  # type: ignore[attr-defined]
+                if isinstance(reader, ZarrRegions):
+                    reader.create_labels(made, target.name, model.card.colours, ([1, *chunk])[-3:])
                 else:
                     zarr.create_group(made).create_array(
                         "0", shape=source.own, dtype=np.uint8, chunks=tuple(chunk), fill_value=0
@@ -153,7 +154,9 @@ def label_on_cluster(
                 say(f"{target}: goes on after {len(journal.done)} of {plan.count} blocks")
             _run(distributed, client, job, journal, threads, progress)
             if len(journal.done) != plan.count:
-                raise RuntimeError(f"{plan.count - len(journal.done)} blocks were never labelled")
+                raise RetintError(
+                    f"{target}: {plan.count - len(journal.done)} of {plan.count} blocks were never labelled; give the same command again"
+                )
             result = _Result(labels, reader if straight else None, source.own)
             if finish:
                 finish(result)
@@ -240,7 +243,7 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     source = Source(reader, model.card, model.dims, str(job.image), job.wish.scale)
     stream = Stream(network, source, job.plan, box, job.steps, job.wish.scale, alone=True)
     array = _need("zarr").open_group(job.labels, mode="r+")[job.array]
-    index = reader.index if hasattr(reader, "create_labels") else slices
+    index = reader.index if isinstance(reader, ZarrRegions) else slices
     pixels = np.zeros(len(model.classes), np.int64)
     rows, first, held = _chunk(job.plan.rows), box[0][0], list[NDArray[np.uint8]]()
     for (_, last), part in stream:

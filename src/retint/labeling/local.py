@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
-from ..network.layers import Layer, Unit, extent, finer, max_pool, part
+from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
 from .tiles import Box, slices
 
 _CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
@@ -138,8 +138,7 @@ def _layer(unit: Unit, x: Tensor, want: Box, have: Box, out: Box, detail: Tensor
         y += detail
     if max(unit.pool) > 1:
         y = max_pool(y, unit.pool)
-    if layer.activation != "none":
-        y = getattr(torch, f"{layer.activation}_")(y)
+    y = ACTIVATIONS[layer.activation](y)
     if max(unit.up) == 1:
         return y
     begins = [a % up for (a, _), up in zip(out, unit.up, strict=True)]

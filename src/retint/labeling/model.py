@@ -141,6 +141,8 @@ class Model:
             raise RetintError(f"--steps {steps}: at least 1 is needed")
         if tolerance is not None and not tolerance > 0:
             raise RetintError(f"--tolerance {tolerance:g}: expected a number above 0")
+        if resolution != 1 and way != "stitch":
+            raise RetintError(f"--resolution {resolution}: goes with --way stitch alone; found --way {way}")
         source = Source(image, self.card, self.dims, where, scale)
         wanted = steps or self.card.steps
         if way != "upsample" or self.at_once:

@@ -18,12 +18,9 @@ from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
-from ..network.layers import Unit, finer, max_pool
+from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
 
 _CONVOLUTION: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
-_IN_PLACE: dict[str, Any] = {
-    "none": lambda x: x, "relu": torch.relu_, "tanh": torch.tanh_, "sigmoid": torch.sigmoid_,
-}  # fmt: skip
 
 
 def flows(network: RecurrentNetwork) -> bool:
@@ -152,7 +149,7 @@ class _Layer:
             y = None if pooled is None else max_pool(pooled[0], unit.pool)
         if y is None:
             return None
-        y = _IN_PLACE[unit.layer.activation](y)
+        y = ACTIVATIONS[unit.layer.activation](y)
         return finer(y, unit.up) if max(unit.up) > 1 else y
 
 

@@ -27,7 +27,7 @@ _CONVOLUTIONS: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 _POOLS: dict[int, Any] = {2: F.max_pool2d, 3: F.max_pool3d}
 _PLAIN: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 _NORMS: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
     "relu": torch.relu_,
     "tanh": torch.tanh_,
@@ -113,7 +113,7 @@ class Unit(nn.Module):
             y += detail
         if max(self.pool) > 1:
             y = max_pool(y, self.pool)
-        y = _ACTIVATIONS[self.layer.activation](y)
+        y = ACTIVATIONS[self.layer.activation](y)
         return finer(y, self.up) if max(self.up) > 1 else y
 
     def spread(self, x: Tensor, gap: Sequence[int]) -> Tensor:
@@ -132,7 +132,7 @@ class Unit(nn.Module):
             y += part(x, (slice(a, a + n) for a, n in zip(first, y.shape[2:], strict=True)))
         if max(self.pool) > 1:
             y = max_pool(y, self.pool, tuple(s * g for s, g in zip(strides, gap, strict=True)))
-        return _ACTIVATIONS[self.layer.activation](y)
+        return ACTIVATIONS[self.layer.activation](y)
 
     def fold(self) -> None:
         """Put the normalisation into the convolution: the same function (at inference), fewer passes over memory."""
