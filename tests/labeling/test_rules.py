@@ -7,6 +7,7 @@ from dataclasses import replace
 import hypothesis
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,6 +152,24 @@ def test_hints_are_kept_as_given_at_every_step(arch):
             assert np.array_equal(labeling.labels[hints != 255], hints[hints != 255])
             assert (labeling.probabilities[2][hints == 2] == 1).all()
     assert (free.labels[hints != 255] != hints[hints != 255]).any()
+
+
+def test_hints_are_put_back_and_fed_with_emphasis_as_by_hand():
+    model = MODELS["small-4"]
+    image, network = sized(model, (64, 48)), model._network("float32")
+    hints = np.full(image.shape[:-1], 255, np.uint8)
+    hints[16:32, 8:24] = 2
+    where = torch.zeros(1, 1, 16, 12, dtype=torch.bool)
+    where[..., 4:8, 2:6] = True
+    given = torch.nn.functional.one_hot(torch.tensor(2), 3).float().view(1, 3, 1, 1)
+    x = torch.from_numpy((image / np.float32(255) - np.float32(0.4)) / np.float32(0.25)).float().movedim(-1, 0)[None]
+    with torch.inference_mode():
+        context, y = network.context(x), None
+        for _ in range(3):
+            y = torch.where(where, given, network.step(context, None if y is None else torch.where(where, 2 * y, y)))
+    found = model.label(image, 3, hints=hints, precision="float32").estimate
+    assert np.abs(found - y[0].numpy()).max() < 1e-5
+    assert np.abs(model.label(image, 3, precision="float32").estimate - found)[:, ~where[0, 0].numpy()].max() > 1e-3
 
 
 @pytest.mark.parametrize(("arch", "size"), [("small-4", (70, 50)), ("slices-2", (6, 20, 9))])

@@ -139,3 +139,10 @@ def test_two_to_256_classes(classes):
 def test_256_classes_and_seven_channels():
     net = network("small-4", channels=7, classes=256)
     assert net(torch.randn(1, 7, 9, 5), steps=2).shape == (1, 256, 3, 2)
+
+
+def test_a_deep_chain_of_sigmoid_units_begins_able_to_see():
+    network = build(CATALOGUE["jain-2007-2d"], 1, 2).eval()
+    one, other = torch.randn(2, 1, 1, 80, 80, generator=torch.Generator().manual_seed(1))
+    apart = (network.logits(network.context(one), None) - network.logits(network.context(other), None)).std()
+    assert apart > 0.2  # as torch begins them: 1e-4

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
 from ..network.hardware import laid_out
+from ..network.hints import Hints, emphasised, kept
 from .backends import Engine
 from .doubt import Trace
 from .plan import Plan
@@ -24,9 +25,6 @@ from .source import Source
 from .starts import LabelMap, Start
 from .store import let_go, room_for
 from .tiles import Box, Tile, slices
-
-Shares = tuple[Tensor, Tensor]
-"""Of the classes, (1, K, cells ...), and where they hold, (1, 1, cells ...)."""
 
 
 class Refinement:
@@ -68,7 +66,7 @@ class Refinement:
         self._device, self._dtype = parameter.device, parameter.dtype
         self._estimate: NDArray[np.float32] | None = None
         self.prior: Tensor | None = None
-        self._prepared: tuple[Tensor, Shares | None] | None = None
+        self._prepared: tuple[Tensor, Hints | None] | None = None
 
     @property
     def estimate(self) -> NDArray[np.float32] | None:
@@ -151,7 +149,7 @@ class Refinement:
         let_go(self._estimate)
         return laid_out(torch.from_numpy(part)[None])
 
-    def _prepare(self, tile: Tile) -> tuple[Tensor, Shares | None]:
+    def _prepare(self, tile: Tile) -> tuple[Tensor, Hints | None]:
         """What stays the same at every step: the context of a tile's outer part, and the hints there."""
         if self._prepared is not None:
             return self._prepared
@@ -167,25 +165,30 @@ class Refinement:
             self._prepared = context, hints
         return context, hints
 
-    def _before(self, tile: Tile, hints: Shares | None) -> Tensor | None:
+    def _before(self, tile: Tile, hints: Hints | None) -> Tensor | None:
         """Y before the next step, of a tile's outer part."""
         if self.steps > 0:
             return self.cut(tile).to(self._device)
         if self.start is None:
             return None
-        return _hinted(self.start.estimate(tile.outer).to(self._device), hints)
+        return kept(self.start.estimate(tile.outer).to(self._device), hints)
 
-    def _steps(self, context: Tensor, hints: Shares | None, estimate: Tensor | None, steps: int) -> Iterator[Tensor]:
+    def _steps(self, context: Tensor, hints: Hints | None, estimate: Tensor | None, steps: int) -> Iterator[Tensor]:
         """The estimates of a tile's outer part, one after another."""
         for number in range(steps):
             if estimate is None or number == 0 or len(self.network.W) > 0:  # without feedback nothing changes again
                 with torch.inference_mode():
-                    given = None if estimate is None else laid_out(estimate.to(self._device, self._dtype))
+                    given = None if estimate is None else self._fed(estimate.to(self._device), hints)
                     scores = self._engine.logits(context, given).float()
                     if self.prior is not None:
                         scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
-                    estimate = _hinted(torch.softmax(scores, 1), hints)
+                    estimate = kept(torch.softmax(scores, 1), hints)
             yield estimate
+
+    def _fed(self, estimate: Tensor, hints: Hints | None) -> Tensor:
+        """Y as W is to be given it."""
+        fixed = None if hints is None else hints[1]
+        return laid_out(emphasised(estimate, fixed, self.network.architecture.emphasis).to(self._dtype))
 
     def _follow(self, tile: Tile, step: int, before: Tensor, estimate: Tensor) -> float:
         """How far Y moved in those cells of a tile's core that lie in the image, summed; the trace has it for each."""
@@ -203,11 +206,3 @@ class Refinement:
     def _inside(self, tile: Tile) -> Box:
         """Those cells of a tile's core that lie in the image."""
         return tuple((a, min(b, n)) for (a, b), n in zip(tile.core, self._seen, strict=True))
-
-
-def _hinted(estimate: Tensor, hints: Shares | None) -> Tensor:
-    """The estimate with the hints put back as they were given."""
-    if hints is None:
-        return estimate
-    given, where = hints
-    return torch.where(where, given, estimate)

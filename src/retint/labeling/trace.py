@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
+from ..network.hints import Hints, emphasised, kept
 from .local import context as context_in
 from .local import cut, step
 from .region import grown, merged, moved, parts
@@ -80,7 +81,7 @@ class Trace:
         """Labels of the label cells before the first step, if there is a start."""
         if self._start is None:
             return None
-        return self._hinted(self._start, self._whole)[0].max(0).indices.to(torch.uint8).cpu().numpy()
+        return kept(self._start, self._hints_in(self._whole))[0].max(0).indices.to(torch.uint8).cpu().numpy()
 
     def extend(self, steps: int) -> None:
         """Take further steps, everywhere."""
@@ -122,16 +123,18 @@ class Trace:
         def before(part: Box) -> Tensor:
             assert plane is not None
             y = cut(plane, part)
-            return laid_out((self._hinted(y, part) if first else y).to(self._dtype))
+            hints = self._hints_in(part)
+            y = kept(y, hints) if first else y
+            return laid_out(emphasised(y, hints and hints[1], self._network.architecture.emphasis).to(self._dtype))
 
         with torch.inference_mode():
             scores = step(self._network, self._context, None if plane is None else before, box, self.cells).float()
-            return self._hinted(torch.softmax(scores, 1), box)
+            return kept(torch.softmax(scores, 1), self._hints_in(box))
 
-    def _hinted(self, estimate: Tensor, box: Box) -> Tensor:
-        """The estimate of a box with the hints put back as they were given."""
+    def _hints_in(self, box: Box) -> Hints | None:
+        """Those of a box; None if it has none."""
         where = cut(self._fixed, box)
-        return torch.where(where, cut(self._given, box), estimate) if bool(where.any()) else estimate
+        return (cut(self._given, box), where) if bool(where.any()) else None
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
 from ..network.grid import MODES
+from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
 from .overlap import lovasz_softmax
 from .starts import corrupted, soft_labels
@@ -25,9 +26,6 @@ from .strokes import strokes
 
 _EACH = 4
 """Of so many labelled pixels, one counts in the overlap: sorting them is dear."""
-
-Hints = tuple[Tensor, Tensor]
-"""Shares of the classes (N, K, cells ...), and where they hold (N, 1, cells ...)."""
 
 
 class Objective(nn.Module):
@@ -85,7 +83,7 @@ class Objective(nn.Module):
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
                 losses.append(self.pixels_loss(logits, labels, generator))
-                estimate = _hinted(torch.softmax(logits, 1), hints)
+                estimate = self._fed(torch.softmax(logits, 1), hints)
         return torch.stack(losses).mean()
 
     def pixels_loss(self, logits: Tensor, labels: Tensor, generator: torch.Generator, step: int = 1) -> Tensor:
@@ -154,19 +152,24 @@ class Objective(nn.Module):
             truth = self._fitted(soft_labels(labels.cpu(), logits.shape[1], self.network.strides, self.ignore), logits)
         if early:
             hints = self._strokes(truth, estimate, hinted, generator)
-        estimate = self._wander(context, _hinted(estimate, hints), hints, generator)
+        estimate = self._wander(context, self._fed(estimate, hints), hints, generator)
         if bool(spoilt.any()):
             estimate = estimate.clone()
             estimate[spoilt.to(estimate.device)] = corrupted(truth[spoilt], generator).to(estimate)
         if not early:
             hints = self._strokes(truth, estimate, hinted, generator)
-        return _hinted(estimate, hints), hints
+        return self._fed(estimate, hints), hints
 
     def _wander(self, context: Tensor, estimate: Tensor, hints: Hints | None, generator: torch.Generator) -> Tensor:
         share = float(torch.rand((), generator=generator))
         for _ in range(int((self.wander + 1) * share**2)):
-            estimate = _hinted(self.network.step(context, estimate), hints)
+            estimate = self._fed(self.network.step(context, estimate), hints)
         return estimate
+
+    def _fed(self, estimate: Tensor, hints: Hints | None) -> Tensor:
+        """Y as W is to be given it: with the hints put back, and more than certain."""
+        fixed = None if hints is None else hints[1]
+        return emphasised(kept(estimate, hints), fixed, self.network.architecture.emphasis)
 
     @staticmethod
     def _strokes(truth: Tensor, estimate: Tensor, hinted: Tensor, generator: torch.Generator) -> Hints | None:
@@ -186,8 +189,3 @@ class Objective(nn.Module):
         if not any(short):
             return truth
         return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=1 / truth.shape[1])
-
-
-def _hinted(estimate: Tensor, hints: Hints | None) -> Tensor:
-    """The estimate with the hints put back as they were given."""
-    return estimate if hints is None else torch.where(hints[1], hints[0], estimate)

@@ -36,6 +36,8 @@ class Architecture:
             Collobert 2014): the context is computed at every step.
         instances: train the first so many steps together, with a loss at each (eq. 7 there); several numbers share the
             run equally, one after another. Empty: Retint's own way (`learning.Objective`).
+        emphasis: how many times a hint counts in the Y that W is fed, so that W can tell what a person fixed from what the
+            network believes (see `hints`). Models of before it was there have 1.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Architecture:
     pool: Extent = 1
     rescales: bool = False
     instances: tuple[int, ...] = ()
+    emphasis: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -82,6 +85,10 @@ def _tuples(data: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
 
 
+_EMPHASIS = 2.0
+"""Of hints, in Retint's own architectures."""
+
+
 def _stem(stride: int, width: int) -> tuple[Layer, ...]:
     """From the image to `width` planes on the label grid. Even kernels keep each cell over the centre of its pixels."""
     half, quarter = max(width // 4, 8), max(width // 2, 16)
@@ -111,6 +118,7 @@ def _retint(size: str, stride: int, width: int, dilations: tuple[int, ...], back
         readout=(Layer(3, back), Layer(1, None, activation="none")),
         activation="relu",
         source="Retint: figure 9.17 with small convolutional networks for U, V and W",
+        emphasis=_EMPHASIS,
     )
 
 
@@ -180,6 +188,7 @@ def _volume(name: str, flat: bool, width: int, back: int) -> Architecture:
         source="Retint: figure 9.17 with small networks, for volumes"
         + (" of slices thicker than pixels" if flat else " of voxels about as deep as wide"),
         dims=3,
+        emphasis=_EMPHASIS,
     )
 
 
