@@ -14,8 +14,10 @@ import numpy as np
 from ..errors import RetintError
 from ..images import Film, film_writer, open_film, write_labels
 from ..wholefile import whole_file
-from .files import Wish, _map_for, overlay_of
+from .drawing import overlay_of
+from .files import Wish
 from .model import Model
+from .naming import map_for
 from .video import FRAME_STEPS, VideoLabeler
 
 _NOT_FOR_FILMS = {
@@ -106,7 +108,7 @@ def _label_clip(
     image, where = wish.image, str(film.path)
     files["summary"].unlink(missing_ok=True)  # it stands for a finished film
     video = VideoLabeler(
-        model, image.steps, wish.frame_steps, start=_map_for(film.path, image.start, "--start", 2), tile=image.tile,
+        model, image.steps, wish.frame_steps, start=map_for(film.path, image.start, "--start", 2), tile=image.tile,
         precision=image.precision, scale=image.scale, prior=image.prior,
     )  # fmt: skip
     fractions = np.zeros(len(model.classes))
