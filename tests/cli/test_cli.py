@@ -113,6 +113,23 @@ def test_misuse_is_refused_by_the_parser(arguments, file, photograph, tmp_path, 
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--way", "stitch", "--tile", "64"], "--tile 64: not possible with --way stitch; leave one of them out"),
+        (["--way", "unit", "--tile", "64"], "--tile 64: not possible with --way unit; leave one of them out"),
+        (["--resolution", "2"], "--resolution 2: goes with --way stitch alone; found --way upsample"),
+        (["--way", "unit", "--resolution", "2"], "--resolution 2: goes with --way stitch alone; found --way unit"),
+    ],
+)
+def test_options_that_a_way_does_not_take_are_refused_once(arguments, told, file, photograph, tmp_path, capsys):
+    """Before the first image, whatever their number."""
+    other = shutil.copy(photograph, tmp_path / "other.png")
+    assert run("label", photograph, other, "--model", file, "--out", tmp_path / "out", *arguments) == 1
+    assert capsys.readouterr().err == f"retint: {told}\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_train_then_eval_then_label(discs, tmp_path, capsys):
     out = tmp_path / "m.safetensors"
     assert run("train", discs, "--out", out, "--epochs", 0.1, "--arch", "small-4", "--json") == 0

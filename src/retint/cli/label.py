@@ -64,7 +64,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",
         help="how labels finer than the label grid come about: interpolated, from interleaved shifted copies, or by pooling with "
-        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --budget, --prior)",
+        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --tolerance, --budget, --prior, --tile)",
     )  # fmt: skip
     parser.add_argument(
         "--resolution", type=whole, default=1, metavar="N", help="with --way stitch: pixels per label (default 1)"

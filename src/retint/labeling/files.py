@@ -25,6 +25,7 @@ from .partial import partial_folder
 from .pipeline import pipelined
 from .plan import TileSide
 from .results import write_results
+from .stopping import Stop
 
 STRIP_STEPS = (1, 2, 4, 8)
 _LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
@@ -95,8 +96,12 @@ def label_files(
     `pieces` how many of its pieces are done.
 
     Raises:
-        RetintError: two images would write the same file, or `out` cannot be a folder.
+        RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
     """
+    model.takes_steps_at_once(
+        wish.way, wish.resolution, stop=Stop(wish.steps, wish.until_settled, wish.tolerance, wish.budget), start=wish.start,
+        hints=wish.hints, tile=wish.tile, prior=wish.prior, doubt=wish.doubt in TRACED,
+    )  # fmt: skip
     refuse_clashes(images, out, model.dims)
     outcome = Outcome(model.name)
     keep_memory()
