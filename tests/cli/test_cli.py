@@ -11,18 +11,15 @@ import pytest
 from PIL import Image
 
 import retint
-from made import fresh, make_model, write_set
+from made import model_file, write_set
 from retint.cli.main import main
-from retint.modelfile import save_model
-from retint.network import CATALOGUE, weights
+from retint.network import CATALOGUE
 
 
 @pytest.fixture
 def file(tmp_path):
     """A model file with random weights."""
-    card = make_model().card
-    save_model(tmp_path / "made.safetensors", weights(fresh(card)), card)
-    return tmp_path / "made.safetensors"
+    return model_file(tmp_path / "made.safetensors")
 
 
 @pytest.fixture
