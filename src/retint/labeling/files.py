@@ -20,7 +20,7 @@ from .finer import Way
 from .labels import Labeling
 from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .model import Model
-from .naming import map_for, outputs, refuse_clashes
+from .naming import check_maps, map_for, outputs, refuse_clashes
 from .partial import partial_folder
 from .pipeline import pipelined
 from .plan import TileSide
@@ -102,6 +102,7 @@ def label_files(
         wish.way, wish.resolution, stop=Stop(wish.steps, wish.until_settled, wish.tolerance, wish.budget), start=wish.start,
         hints=wish.hints, tile=wish.tile, prior=wish.prior, doubt=wish.doubt in TRACED,
     )  # fmt: skip
+    check_maps(wish)
     refuse_clashes(images, out, model.dims)
     outcome = Outcome(model.name)
     keep_memory()
@@ -187,6 +188,14 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
 
 
 def _label(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
+    try:
+        return _labeling(model, begun, image, wish)
+    except RetintError as error:  # of a start or hints that do not fit: say of which image
+        where = str(begun.path)
+        raise error if where in str(error) else RetintError(f"{where}: {error}") from None
+
+
+def _labeling(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
     return model.label(
         image.pixels, wish.steps, start=begun.start, hints=begun.hints,
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,

@@ -19,6 +19,7 @@ from ..images import (
     volume_stem,
     volume_suffix,
 )
+from ..wholefile import check_folder
 
 if TYPE_CHECKING:
     from .files import Wish
@@ -65,10 +66,9 @@ def refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
     """Before anything is labelled.
 
     Raises:
-        RetintError: `out` is no folder, two images would write the same files, or labels would replace an image.
+        RetintError: `out` can be no folder, two images would write the same files, or labels would replace an image.
     """
-    if out.exists() and not out.is_dir():
-        raise RetintError(f"--out {out}: is a file; expected a folder")
+    check_folder(out)
     seen: dict[str, Path] = {}
     inputs = {image.resolve() for image in images}
     for image in images:
@@ -80,6 +80,19 @@ def refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
         if labels.resolve() in inputs:
             raise RetintError(
                 f"--out {out}: the labels of {image} would replace the image {labels}; choose another folder"
+            )
+
+
+def check_maps(wish: Wish) -> None:
+    """Before anything is labelled: whether there is what is to begin from, or to be kept.
+
+    Raises:
+        RetintError: there is not.
+    """
+    for option, path in (("--start", wish.start), ("--hints", wish.hints)):
+        if path is not None and not path.exists():
+            raise RetintError(
+                f"{option} {path}: found no such file or folder; expected a label map, or a folder of them by name"
             )
 
 
