@@ -20,8 +20,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, write
-from more_steps import set_of
+from common import RESULTS, SETS, axis_of_steps, parser, validation, write
 from retint.learning.starts import corrupted, soft_labels
 from retint.scoring import Confusion
 
@@ -80,21 +79,14 @@ def picture(tables: dict[str, dict[str, Any]]) -> None:
     for axis, (name, table) in zip(axes[0], tables.items(), strict=True):
         for start, row in table["miou"].items():
             axis.plot(list(map(int, row)), list(row.values()), marker="o", label=start)
-        axis.set(
-            title=f"{name}: {table['agreement']['all starts']:.1%} agree",
-            xlabel="steps",
-            xscale="log",
-            ylabel="mean IoU",
-        )
-        axis.set_xticks(list(map(int, row)), row)
-        axis.minorticks_off()
-        axis.legend(fontsize=7)
+        axis.set(title=f"{name}: {table['agreement']['all starts']:.1%} agree", ylabel="mean IoU")
+        axis_of_steps(axis, list(map(int, row)))
     figure.savefig(RESULTS / "any-start.png", dpi=100)
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=["street", "membrane", "vessel"])
+    options.add_argument("--models", nargs="+", default=list(SETS))
     options.add_argument("--steps", type=int, default=64)
     options.add_argument("--every", type=int, default=1)
     options.add_argument("--quick", action="store_true")
@@ -105,8 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
             model = retint.load(name)
-            pairs = list(set_of(model, given.data, Path(folder)).splits["val"].pairs)[::every]
-            tables[model.name] = measure(model, pairs, steps)
+            tables[model.name] = measure(model, validation(model, given.data, Path(folder), every), steps)
             write("any-start", {"split": "val", "every": every, "steps": list(steps), "models": tables})
             picture(tables)
 

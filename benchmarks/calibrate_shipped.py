@@ -10,34 +10,29 @@ import tempfile
 from pathlib import Path
 
 import retint
-from common import parser, retina_parts
+from common import SETS, parser, set_of
 from retint.labeling.calibrate import save_calibrated
 from retint.labeling.evaluate import evaluate
 from retint.modelfile import find_model
 
 
-def calibrate(name: str, data: Path, out: Path) -> dict:
+def calibrate(name: str, data: Path, folder: Path, out: Path) -> dict:
     """Fit on the `val` part, write the file, and say what it did."""
     model = retint.load(name)
-    result = evaluate(model, data, "val", (model.card.steps,), fit=True)
+    result = evaluate(model, set_of(model, data, folder), "val", (model.card.steps,), fit=True)
     save_calibrated(result, find_model(name), out)
     return result.to_dict()["fitted"]
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=["street", "membrane", "vessel"])
+    options.add_argument("--models", nargs="+", default=list(SETS))
     options.add_argument("--out", type=Path, metavar="DIR", help="write the files here instead")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sets = {
-            "street": given.data / "camvid",
-            "membrane": given.data / "em",
-            "vessel": retina_parts(given.data, Path(folder) / "retina"),
-        }
         for name in given.models:
             out = find_model(name) if given.out is None else given.out / f"{name}.safetensors"
-            print(name, calibrate(name, sets[name], out), flush=True)
+            print(name, calibrate(name, given.data, Path(folder), out), flush=True)
 
 
 if __name__ == "__main__":

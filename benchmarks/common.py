@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from retint.data import hold_out, open_dataset
+import retint
+from retint.data import Pair, hold_out, open_dataset
 from retint.images import read_labels, to_unit, write_labels
 
 RESULTS = Path(__file__).parent / "results"
+SETS = {"street": "camvid", "membrane": "em", "vessel": "retina"}
+"""The shipped models, and the data set that each learned from."""
 SEQUENCES = ("0001TP", "0006R0", "0016E5")
 """CamVid's training sequences, by the beginning of their file names."""
 
@@ -87,6 +90,27 @@ def retina_parts(data: Path, folder: Path) -> Path:
             write_labels(target, np.where(labels == 255, 0, labels), [(0, 0, 0), (255, 255, 255)])
     shutil.copy(data / "retina" / "classes.json", folder)
     return folder
+
+
+def set_of(model: retint.Model, data: Path, folder: Path) -> Path:
+    """The data set among camvid, em and retina that has a model's classes; what has to be made of it goes into the folder."""
+    for name in SETS.values():
+        if open_dataset(data / name).classes == model.classes:
+            return retina_parts(data, folder / name) if name == "retina" else data / name
+    raise SystemExit(f"{model.name}: no data set in {data} has its classes")
+
+
+def validation(model: retint.Model, data: Path, folder: Path, every: int = 1) -> list[Pair]:
+    """Every so-many-th validation image of a model, with its labels."""
+    return list(open_dataset(set_of(model, data, folder)).splits["val"].pairs)[::every]
+
+
+def axis_of_steps(axis: Any, steps: list[int]) -> None:
+    """The horizontal axis of a plot against numbers of steps: each of them is named, and the lines are told apart."""
+    axis.set(xlabel="steps", xscale="log")
+    axis.set_xticks(steps, list(map(str, steps)))
+    axis.minorticks_off()
+    axis.legend(fontsize=8)
 
 
 def features(image: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import retint
-from common import RESULTS, parser, retina_parts, write
-from retint.data import open_dataset
+from common import RESULTS, SETS, parser, validation, write
+from retint.data import Pair
 from retint.labeling.doubt import MEASURES
 from retint.pictures import plot_reliability, plot_risk
 from retint.scoring import Calibration, RiskCoverage, Temperature
@@ -22,17 +22,16 @@ from retint.scoring import Calibration, RiskCoverage, Temperature
 OUT = (0.05, 0.1, 0.2)
 
 
-def halves(data: Path, limit: int | None) -> tuple[list, list]:
-    pairs = list(open_dataset(data).splits["val"].pairs)
+def halves(pairs: list[Pair], limit: int | None) -> tuple[list[Pair], list[Pair]]:
     if limit is not None and limit < len(pairs):
         pairs = [pairs[round(k * (len(pairs) - 1) / (limit - 1))] for k in range(limit)]
     return pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]
 
 
-def measure(name: str, data: Path, limit: int | None) -> dict:
+def measure(name: str, data: Path, folder: Path, limit: int | None) -> dict:
     model = retint.load(name)
     model.card = replace(model.card, temperature=1.0)
-    first, second = halves(data, limit)
+    first, second = halves(validation(model, data, folder), limit)
     fitted = Temperature()
     for pair in first:
         image, truth = pair.read()
@@ -73,17 +72,12 @@ def measure(name: str, data: Path, limit: int | None) -> dict:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=["street", "membrane", "vessel"])
+    options.add_argument("--models", nargs="+", default=list(SETS))
     options.add_argument("--limit", type=int, metavar="N", help="images of each set, evenly spread, to try it out")
     given = options.parse_args()
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        sets = {
-            "street": given.data / "camvid",
-            "membrane": given.data / "em",
-            "vessel": retina_parts(given.data, Path(folder) / "retina"),
-        }
-        rows = {name: measure(name, sets[name], given.limit) for name in given.models}
+        rows = {name: measure(name, given.data, Path(folder), given.limit) for name in given.models}
     write("doubt", {"split": "val: temperature from its first half, figures from its second", "models": rows})
 
 

@@ -18,24 +18,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import retint
-from common import RESULTS, parser, retina_parts, write
-from retint.data import open_dataset
+from common import RESULTS, SETS, axis_of_steps, parser, validation, write
 from retint.labeling.canvas import Canvas
 from retint.labeling.source import Source
 from retint.scoring import Confusion
 
 SETTLED = 1e-3
 """Change of Y under which the labels count as settled."""
-
-
-def set_of(model: retint.Model, data: Path, folder: Path) -> Any:
-    """The data set among camvid, em and retina that has the model's classes."""
-    found = next(
-        (data / s for s in ("camvid", "em", "retina") if open_dataset(data / s).classes == model.classes), None
-    )
-    if found is None:
-        raise SystemExit(f"{model.name}: no data set in {data} has its classes")
-    return open_dataset(retina_parts(data, folder / "retina") if found.name == "retina" else found)
 
 
 def measure(model: retint.Model, pairs: list[Any], most: int) -> dict[str, Any]:
@@ -111,16 +100,13 @@ def picture(tables: dict[str, dict[str, Any]]) -> None:
     right.set(title="change of Y at the step (total variation)", yscale="log")
     left.set(title="mean IoU, validation images")
     for axis in (left, right):
-        axis.set(xlabel="steps", xscale="log")
-        axis.set_xticks(steps, map(str, steps))
-        axis.minorticks_off()
-        axis.legend(fontsize=8)
+        axis_of_steps(axis, steps)
     figure.savefig(RESULTS / "more-steps.png", dpi=100)
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=["street", "membrane", "vessel"])
+    options.add_argument("--models", nargs="+", default=list(SETS))
     options.add_argument("--most", type=int, default=1024)
     options.add_argument("--every", type=int, default=1)
     options.add_argument("--quick", action="store_true")
@@ -130,8 +116,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
             model = retint.load(name)
-            pairs = list(set_of(model, given.data, Path(folder)).splits["val"].pairs)[::every]
-            tables[model.name] = measure(model, pairs, most)
+            tables[model.name] = measure(model, validation(model, given.data, Path(folder), every), most)
             write("more-steps", {"split": "val", "every": every, "models": tables})
             picture(tables)
 

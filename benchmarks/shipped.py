@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import retint
-from common import forest, forest_probabilities, parser, retina_parts, write
+from common import RESULTS, SETS, forest, forest_probabilities, parser, set_of, write
 from retint.data import open_dataset
 from retint.labeling.evaluate import evaluate
 from retint.pictures import plot_confusion, plot_steps
@@ -48,18 +48,13 @@ def membrane(model: retint.Model, data: Path) -> dict:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=["street", "membrane", "vessel"])
+    options.add_argument("--models", nargs="+", default=list(SETS))
     given = options.parse_args()
-    pictures = Path(__file__).parent / "results"
     with tempfile.TemporaryDirectory() as folder:
-        sets = {
-            "street": given.data / "camvid",
-            "membrane": given.data / "em",
-            "vessel": retina_parts(given.data, Path(folder) / "retina"),
-        }
         for name in given.models:
             model = retint.load(name)
-            result = evaluate(model, sets[name], "val", STEPS)
+            data = set_of(model, given.data, Path(folder))
+            result = evaluate(model, data, "val", STEPS)
             figures = result.to_dict()
             best = max(row["miou"] for row in figures["steps"].values())
             late = min(figures["steps"][str(s)]["miou"] for s in STEPS if s >= 8)
@@ -68,14 +63,14 @@ def main() -> None:
                 "points_below_best_at_steps_8_to_64": round(100 * (best - late), 3), "worst": figures["worst"][:5],
             }  # fmt: skip
             if name == "membrane":
-                table["cells"] = membrane(model, sets[name])
+                table["cells"] = membrane(model, data)
             write(f"shipped-{name}", table)
             plot_steps(
-                pictures / f"shipped-{name}-steps.png",
+                RESULTS / f"shipped-{name}-steps.png",
                 {s: figures["steps"][str(s)]["miou"] for s in STEPS},
                 f"{name}, validation images",
             )
-            plot_confusion(pictures / f"shipped-{name}-confusion.png", result.confusions[8].matrix, list(model.classes))
+            plot_confusion(RESULTS / f"shipped-{name}-confusion.png", result.confusions[8].matrix, list(model.classes))
 
 
 if __name__ == "__main__":

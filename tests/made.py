@@ -1,14 +1,26 @@
 """Small data sets and models that the tests make. Nothing here needs any file from outside."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import torch
 from PIL import Image
 
 from retint.labeling import Model
-from retint.modelfile import Card
-from retint.network import Architecture, architecture, build
+from retint.modelfile import Card, save_model
+from retint.network import Architecture, architecture, build, weights
+
+RNG = np.random.default_rng(0)
+SIZE = (18, 5, 7)
+"""Slices, rows, columns of a small volume."""
+
+
+def values(*shape, dtype=np.uint8):
+    """Chance numbers over the whole range of their type; floats normally distributed."""
+    if np.dtype(dtype).kind == "f":
+        return RNG.normal(size=shape).astype(dtype)
+    return RNG.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
 
 
 def scene(rng, size=(48, 64)):
@@ -55,3 +67,15 @@ def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", dev
         channels=channels, dtype=dtype, mean=(0.4,) * channels, std=(0.25,) * channels, steps=4,
     )  # fmt: skip
     return Model(network, card, device=device, name="made")
+
+
+def disc_card(**more):
+    """The card of a model for the scenes' classes."""
+    return replace(make_model(classes=2).card, classes=("ground", "disc"), **more)
+
+
+def model_file(path, card=None):
+    """A model file with fresh weights; of a card, or of `make_model`'s."""
+    card = card or make_model().card
+    save_model(path, weights(fresh(card)), card)
+    return path

@@ -160,7 +160,8 @@ def find_model(name: str | Path, option: str = "--model") -> Path:
         return bundled[str(name)]
     if str(name).count("/") == 1 and path.suffix == "" and not path.parent.is_dir():
         return _from_hub(str(name))
-    raise RetintError(f"{option} {name}: no such file, and the bundled models are {', '.join(bundled) or 'none'}")
+    found = "a folder, not a model file" if path.is_dir() else "no such file"
+    raise RetintError(f"{option} {name}: {found}, and the bundled models are {', '.join(bundled) or 'none'}")
 
 
 def _from_hub(identifier: str) -> Path:

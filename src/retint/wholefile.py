@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,25 @@ from os import PathLike
 from pathlib import Path
 
 from .errors import RetintError
+
+
+def check_folder(folder: str | PathLike[str], option: str = "--out") -> None:
+    """Before the work: whether files can be written into a folder, which need not be there yet.
+
+    Args:
+        folder: that the files will go into.
+        option: what to call it in messages.
+
+    Raises:
+        RetintError: it, or one that it would lie in, is a file or may not be written to.
+    """
+    folder = Path(folder)
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    found = "" if there == folder else f"{there} "
+    if not there.is_dir():
+        raise RetintError(f"{option} {folder}: {found}is a file; expected a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RetintError(f"{option} {folder}: {found}may not be written to; choose another folder")
 
 
 @contextmanager

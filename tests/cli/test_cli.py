@@ -11,18 +11,15 @@ import pytest
 from PIL import Image
 
 import retint
-from made import fresh, make_model, write_set
+from made import disc_card, model_file, write_set
 from retint.cli.main import main
-from retint.modelfile import save_model
-from retint.network import CATALOGUE, weights
+from retint.network import CATALOGUE
 
 
 @pytest.fixture
 def file(tmp_path):
     """A model file with random weights."""
-    card = make_model().card
-    save_model(tmp_path / "made.safetensors", weights(fresh(card)), card)
-    return tmp_path / "made.safetensors"
+    return model_file(tmp_path / "made.safetensors")
 
 
 @pytest.fixture
@@ -63,6 +60,17 @@ def test_label_has_three_ways_to_end(length, file, photograph, tmp_path):
     assert (tmp_path / "out" / "pic.png").is_file()
 
 
+def test_a_start_that_does_not_fit_is_told_with_its_image(file, photograph, tmp_path, capsys):
+    Image.fromarray(np.zeros((5, 6), np.uint8)).save(tmp_path / "small.png")
+    given = ["label", photograph, "--model", file, "--out", tmp_path / "out"]
+    assert run(*given, "--hints", tmp_path / "small.png") == 1
+    assert capsys.readouterr().err.startswith(f"retint: {photograph}: hints: shape (5, 6), the image has (20, 30)")
+    np.save(tmp_path / "soft.npy", np.full((5, 10, 15), 0.2, np.float32))
+    assert run(*given, "--start", tmp_path / "soft.npy") == 1
+    assert capsys.readouterr().err.startswith(f"retint: {photograph}: start: float32 of shape (5, 10, 15)")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_bad_file_is_told_at_the_end(file, photograph, tmp_path, capsys):
     bad = tmp_path / "bad.jpg"
     bad.write_text("no picture")
@@ -84,10 +92,53 @@ def test_a_bad_file_is_told_at_the_end(file, photograph, tmp_path, capsys):
         (["train", "nowhere", "--out", "m.safetensors"], "nowhere"),
         (["archs", "nonesuch"], "fig-9-17"),
         (["convert", "nowhere", "--map", "255=1"], "nowhere"),
+        (["label", "pic.png", "--model", ".", "--out", "out"], "--model .: a folder, not a model file"),
+        (
+            ["label", "pic.png", "pic.png", "--model", "made.safetensors", "--out", "out", "--start", "nowhere"],
+            "--start nowhere: found no such file or folder",
+        ),
+        (
+            ["label", "pic.png", "--model", "made.safetensors", "--out", "out", "--hints", "no.png"],
+            "--hints no.png: found no",
+        ),
+        (
+            ["label", "pic.png", "--model", "made.safetensors", "--out", "pic.png/x"],
+            "--out pic.png/x: pic.png is a file; expected a folder",
+        ),
+        (
+            ["label", "pic.png", "--model", "made.safetensors", "--out", "out", "--measure", "late"],
+            "--measure late: goes with --doubt alone",
+        ),
+        (
+            ["label", "pic.png", "--model", "made.safetensors", "--out", "out", "--frame-steps", "2", "--no-labels"],
+            "--frame-steps and --no-labels: for films alone, and pic.png is none",
+        ),
+        (["train", "discs", "--out", "pic.png/m.safetensors"], "pic.png: is a file; expected a folder"),
+        (
+            ["eval", "discs", "--model", "discs.safetensors", "--split", "test"],
+            "--split test: no such part; discs has train and val",
+        ),
+        (
+            ["eval", "flat", "--model", "discs.safetensors", "--split", "val"],
+            "--split val: no such part; flat has no parts; leave --split out",
+        ),
+        (
+            ["eval", "discs", "--model", "discs.safetensors", "--plots", "pic.png"],
+            "--plots pic.png: is a file; expected a folder",
+        ),
+        (
+            ["eval", "discs", "--model", "discs.safetensors", "--calibrate", "pic.png/c.safetensors"],
+            "pic.png: is a file; expected a folder",
+        ),
+        (["next", "flat", "--model", "discs.safetensors", "--pictures", "pic.png"], "--pictures pic.png: is a file"),
+        (["next", "flat", "--model", "discs.safetensors", "--split", "val"], "flat has no parts; leave --split out"),
+        (["bench", "--out", "pic.png"], "--out pic.png: is a file; expected a folder"),
     ],
 )
-def test_errors_are_one_line_and_a_code(arguments, told, file, photograph, tmp_path, monkeypatch, capsys):
+def test_errors_are_one_line_and_a_code(arguments, told, file, photograph, discs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    write_set(tmp_path / "flat", 1)
+    model_file(tmp_path / "discs.safetensors", disc_card())
     assert run(*arguments) == 1
     error = capsys.readouterr().err
     assert told in error
@@ -111,6 +162,23 @@ def test_misuse_is_refused_by_the_parser(arguments, file, photograph, tmp_path, 
         run("label", photograph, "--model", file, "--out", tmp_path / "out", *arguments)
     assert stop.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--way", "stitch", "--tile", "64"], "--tile 64: not possible with --way stitch; leave one of them out"),
+        (["--way", "unit", "--tile", "64"], "--tile 64: not possible with --way unit; leave one of them out"),
+        (["--resolution", "2"], "--resolution 2: goes with --way stitch alone; found --way upsample"),
+        (["--way", "unit", "--resolution", "2"], "--resolution 2: goes with --way stitch alone; found --way unit"),
+    ],
+)
+def test_options_that_a_way_does_not_take_are_refused_once(arguments, told, file, photograph, tmp_path, capsys):
+    """Before the first image, whatever their number."""
+    other = shutil.copy(photograph, tmp_path / "other.png")
+    assert run("label", photograph, other, "--model", file, "--out", tmp_path / "out", *arguments) == 1
+    assert capsys.readouterr().err == f"retint: {told}\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_train_then_eval_then_label(discs, tmp_path, capsys):

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from made import fresh, make_model
+from made import disc_card, make_model, model_file
 from retint.cli.main import main
-from retint.modelfile import Card, load_model, save_model
-from retint.network import weights
+from retint.modelfile import Card, load_model
 
 
 def run(*arguments):
@@ -18,9 +17,7 @@ def run(*arguments):
 @pytest.fixture
 def file(tmp_path):
     """A model file with random weights, for discs on the ground."""
-    card = replace(make_model(classes=2).card, classes=("ground", "disc"))
-    save_model(tmp_path / "made.safetensors", weights(fresh(card)), card)
-    return tmp_path / "made.safetensors"
+    return model_file(tmp_path / "made.safetensors", disc_card())
 
 
 def test_eval_calibrates_a_copy_of_the_model(file, discs, tmp_path, capsys):

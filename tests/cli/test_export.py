@@ -5,10 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from made import fresh, make_model
+from made import make_model, model_file
 from retint.cli.main import main
-from retint.modelfile import save_model
-from retint.network import weights
 
 
 @pytest.fixture
@@ -16,9 +14,7 @@ def file(tmp_path):
     """Writes a model file with random weights."""
 
     def write(arch):
-        card = make_model(arch).card
-        save_model(tmp_path / f"{arch}.safetensors", weights(fresh(card)), card)
-        return str(tmp_path / f"{arch}.safetensors")
+        return str(model_file(tmp_path / f"{arch}.safetensors", make_model(arch).card))
 
     return write
 

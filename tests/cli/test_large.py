@@ -5,17 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from made import fresh
+from made import model_file
 from retint.cli.main import main
 from retint.images import open_regions
-from retint.modelfile import save_model
 
 
 def test_a_zarr_image_from_the_command_line(model, tmp_path, capsys):
     zarr = pytest.importorskip("zarr")
     image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     zarr.save_array(tmp_path / "a.zarr", image)
-    save_model(tmp_path / "m.safetensors", fresh(model.card).state_dict(), model.card)
+    model_file(tmp_path / "m.safetensors", model.card)
     command = [
         "label",
         str(tmp_path / "a.zarr"),

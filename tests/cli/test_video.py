@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made import fresh, make_model
+from made import model_file
 from retint.cli.main import main
 from retint.images import film_writer
 from retint.labeling.video import FRAME_STEPS
-from retint.modelfile import save_model
-from retint.network import weights
 
 pytest.importorskip("av")
 
@@ -20,8 +18,7 @@ pytest.importorskip("av")
 @pytest.fixture
 def given(tmp_path):
     """A model, a clip, and a folder for results."""
-    card = make_model().card
-    save_model(tmp_path / "made.safetensors", weights(fresh(card)), card)
+    model_file(tmp_path / "made.safetensors")
     with film_writer(tmp_path / "clip.mp4", Fraction(10)) as put:
         for k in range(3):
             put(np.full((32, 48, 3), 90 + k, np.uint8))

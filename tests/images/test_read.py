@@ -9,16 +9,11 @@ import pytest
 import tifffile
 from PIL import Image
 
+from made import values
 from retint.errors import RetintError
 from retint.images import ColouredMask, read_image, read_labels
 
 RNG = np.random.default_rng(0)
-
-
-def values(*shape, dtype=np.uint8):
-    if np.dtype(dtype).kind == "f":
-        return RNG.normal(size=shape).astype(dtype)
-    return RNG.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
 
 
 def png(bits, colour_type, size, rows):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made import fresh, make_model, write_set
+from made import disc_card, fresh, make_model, write_set
 from retint.errors import RetintError
 from retint.images import write_volume_labels
 from retint.labeling import Model
@@ -16,9 +16,7 @@ from retint.labeling.evaluate import evaluate
 @pytest.fixture
 def two(tmp_path):
     """A model of two classes that matches the scenes' classes."""
-    from dataclasses import replace
-
-    card = replace(make_model(classes=2).card, classes=("ground", "disc"))
+    card = disc_card()
     return Model(fresh(card), card, device="cpu", name="two")
 
 

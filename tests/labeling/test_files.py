@@ -107,6 +107,29 @@ def test_nothing_is_overwritten_unless_asked(model, photographs, tmp_path):
     assert not again.failed
 
 
+def test_an_image_that_was_half_done_is_done_again(model, photographs, tmp_path, monkeypatch):
+    """A run stopped between the pictures and the labels leaves no labels, and the next one passes over the others alone."""
+    out, asked = tmp_path / "out", Wish(steps=2, strip=True, probabilities=True, skip_existing=True)
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("retint.labeling.results.write_labels", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            label_files(model, photographs[:1], out, asked)
+    assert (out / "a.overlay.png").exists()
+    assert (out / "a.estimate.tif").exists()
+    assert not (out / "a.png").exists()
+    (out / "a.overlay.png").write_text("half done")
+    told = label_files(model, photographs[:1], out, replace(asked, skip_existing=False)).failed[0]["error"]
+    assert "--skip-existing passes over images whose labels exist" in told
+    again = label_files(model, photographs, out, asked)
+    assert (len(again.images), again.failed, again.skipped) == (2, [], [])
+    assert Image.open(out / "a.overlay.png").size == (30, 20)
+    assert np.array_equal(read_labels(out / "a.png"), model.label(read_image(photographs[0]), 2).labels)
+
+
 def test_an_image_is_never_replaced_by_its_labels(model, photographs, tmp_path):
     before = photographs[1].read_bytes()
     with pytest.raises(RetintError, match="would replace the image"):

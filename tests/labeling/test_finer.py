@@ -59,10 +59,16 @@ def test_every_step_of_a_rescaling_network_has_its_own_grid():
     ({"start": np.zeros((70, 90), np.uint8)}, "a start: not possible"),
     ({"until_settled": True}, "until settled: not possible"),
     ({"way": "stitch", "resolution": 3, "steps": 2}, "expected a divisor"),
+    ({"tile": 64}, "--tile 64: not possible with made: rcnn3 takes"),
+    ({"way": "unit", "tile": 64}, "--tile 64: not possible with --way unit; leave one of them out"),
+    ({"way": "unit", "resolution": 2}, "--resolution 2: goes with --way stitch alone; found --way unit"),
 ])  # fmt: skip
 def test_what_does_not_go_together_is_told(arguments, told):
     with pytest.raises(RetintError, match=told):
         make_model("rcnn3").label(image(), **arguments)
+    if "steps" not in arguments and "until_settled" not in arguments:
+        with pytest.raises(RetintError, match=told):
+            next(make_model("rcnn3").refinements(image(), **arguments))
 
 
 def test_a_readout_of_several_cells_has_no_unit_stride():

@@ -12,13 +12,12 @@ import pytest
 import tifffile
 
 import retint.images.regions as regions
-from made import make_model
+from made import make_model, model_file
 from retint.errors import RetintError
 from retint.images import HeldLabels, open_regions
 from retint.labeling.files import Wish, label_files
 from retint.labeling.large import sampled, thumbnail
 from retint.labeling.partial import Journal, PartialLabels, partial_folder
-from retint.modelfile import save_model
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (200, 150, 3), dtype=np.uint8)
@@ -73,9 +72,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(model, large, tmp_path):
-    from made import fresh
-
-    save_model(tmp_path / "m.safetensors", fresh(model.card).state_dict(), model.card)
+    model_file(tmp_path / "m.safetensors", model.card)
     command = [
         "label",
         str(large),

@@ -1,27 +1,24 @@
 """What to label next: properties of the choice, and the door."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from made import fresh, make_model, scene, write_set
+from made import disc_card, fresh, make_model, model_file, scene, write_set
 from retint.cli.main import main
 from retint.errors import RetintError
 from retint.images import write_volume_labels
 from retint.labeling import Model
 from retint.labeling.layout import distances, layout, most_doubted
 from retint.labeling.nextup import Candidate, candidate, choose, find_unlabelled, next_images
-from retint.modelfile import save_model
-from retint.network import weights
 
 
 @pytest.fixture
 def two():
-    card = replace(make_model(classes=2).card, classes=("ground", "disc"), temperature=1.7)
+    card = disc_card(temperature=1.7)
     return Model(fresh(card), card, device="cpu", name="two")
 
 
@@ -126,7 +123,7 @@ def test_volumes_have_regions_too(tmp_path):
 
 
 def test_the_verb(two, tmp_path, capsys):
-    save_model(tmp_path / "two.safetensors", weights(fresh(two.card)), two.card)
+    model_file(tmp_path / "two.safetensors", two.card)
     folder = write_set(tmp_path / "set", 3) / "images"
     arguments = ["next", str(folder), "--model", str(tmp_path / "two.safetensors"), "--count", "2"]
     assert main([*arguments, "--json", "--pictures", str(tmp_path / "shown")]) == 0

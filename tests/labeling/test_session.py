@@ -171,9 +171,9 @@ def test_only_what_can_change_is_computed(monkeypatch):
     model, size = MODELS["small-4"], (400, 400)
     session = model.session(picture(size), steps=2, precision="float32")
     computed = []
-    trace = session._trace
-    estimate = trace._estimate
-    monkeypatch.setattr(trace, "_estimate", lambda number, box: computed.append((number, box)) or estimate(number, box))
+    kept = session._kept
+    estimate = kept._estimate
+    monkeypatch.setattr(kept, "_estimate", lambda number, box: computed.append((number, box)) or estimate(number, box))
     session.stroke(1, [(200, 200), (200, 210)])
     reach = model._folded.geometry[0].start_halo(1)
     assert [number for number, _ in computed] == [1, 2]
@@ -193,9 +193,9 @@ def test_two_distant_strokes_are_two_regions(monkeypatch):
     session.stroke(1, [(5, 5)])
     session.stroke(2, [(290, 30)])
     computed = []
-    trace = session._trace
-    estimate = trace._estimate
-    monkeypatch.setattr(trace, "_estimate", lambda number, box: computed.append(box) or estimate(number, box))
+    kept = session._kept
+    estimate = kept._estimate
+    monkeypatch.setattr(kept, "_estimate", lambda number, box: computed.append(box) or estimate(number, box))
     session.clear()
     assert len(computed) == 2
     assert sum(np.prod([b - a for a, b in box]) for box in computed) < 20
@@ -207,7 +207,7 @@ def test_memory_is_known_beforehand(arch, started):
     start = np.zeros((203, 157), np.uint8) if started else None
     session = model.session(image, steps=5, start=start)
     assert session.bytes == model.session_bytes(image.shape, 5, started=started)
-    held = session._trace
+    held = session._kept
     arrays = [held._context, held._given, held._fixed, *held.estimates, *([held._start] if started else [])]
     real = sum(a.untyped_storage().nbytes() for a in arrays) + sum(a.nbytes for a in held.labels)
     assert session.bytes == pytest.approx(real + image.nbytes + 2 * 203 * 157, rel=0.03)

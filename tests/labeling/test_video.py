@@ -200,7 +200,10 @@ def test_the_first_frame_may_begin_from_labels(model, clip, tmp_path):
     assert np.array_equal(found, model.label(first, 1, start=start).labels)
 
 
-@pytest.mark.parametrize("wish", [{"strip": True}, {"until_settled": True}, {"budget": 1.0}, {"probabilities": True}])
+@pytest.mark.parametrize("wish", [
+    {"strip": True}, {"until_settled": True}, {"budget": 1.0}, {"probabilities": True}, {"tolerance": 0.1}, {"doubt": "top"},
+    {"cluster": "local"},
+])  # fmt: skip
 def test_options_that_films_do_not_have(model, clip, tmp_path, wish):
     with pytest.raises(RetintError, match="not for films"):
         label_clips(model, [clip], tmp_path / "out", ClipWish(Wish(**wish)))

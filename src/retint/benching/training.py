@@ -47,7 +47,7 @@ class Iterations:
     def __call__(self) -> None:
         """An iteration."""
         loss = self._loss(self._images, self._labels, self._count)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)

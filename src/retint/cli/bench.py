@@ -41,8 +41,10 @@ def run(options: argparse.Namespace) -> int:
     """Measure; 130 if Ctrl-C ended it early, after telling what was measured."""
     from ..benching import Options, bench
     from ..benching.show import plot, table
-    from ..wholefile import whole_file
+    from ..wholefile import check_folder, whole_file
 
+    if options.out:
+        check_folder(options.out)
     wanted: dict[str, Any] = {
         "size": options.size, "rounds": options.rounds, "threads": options.threads,
         "models": tuple(options.model) if options.model else None, "peers": False if options.no_peers else None,

@@ -65,9 +65,12 @@ def run(options: argparse.Namespace) -> int:
     from ..labeling.calibrate import check_target, save_calibrated
     from ..labeling.evaluate import evaluate
     from ..modelfile import find_model
+    from ..wholefile import check_folder
 
     if options.calibrate:
         check_target(options.calibrate, options.overwrite)
+    if options.plots:
+        check_folder(options.plots, "--plots")
     model = load(options.model, options.device, options.precision)
     with tqdm(unit="image", disable=None, leave=False) as bar:
 

@@ -64,7 +64,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",
         help="how labels finer than the label grid come about: interpolated, from interleaved shifted copies, or by pooling with "
-        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --budget, --prior)",
+        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --tolerance, --budget, --prior, --tile)",
     )  # fmt: skip
     parser.add_argument(
         "--resolution", type=whole, default=1, metavar="N", help="with --way stitch: pixels per label (default 1)"
@@ -84,8 +84,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--doubt", action="store_true", help="also write NAME.doubt.png: how unsure each label is, 0 to 255"
     )
     parser.add_argument(
-        "--measure", choices=("entropy", "margin", "top", "change", "late"), default="entropy",
-        help="of --doubt: by the probabilities (entropy, margin, top), or by how much and how late a pixel changed",
+        "--measure", choices=("entropy", "margin", "top", "change", "late"),
+        help="of --doubt: by the probabilities (entropy, the default; margin, top), or by how much and how late a pixel changed",
     )  # fmt: skip
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay")
     parser.add_argument(
@@ -117,16 +117,21 @@ def run(options: argparse.Namespace) -> int:
     """Label; 0 if every image was labelled."""
     from tqdm import tqdm
 
+    from ..errors import RetintError
     from ..images import find_images
     from ..labeling import load
     from ..labeling.files import Wish, label_files
 
     films = video.films_among(options.images, options.sequence)
+    if not films:
+        video.refuse_for_images(options)
+    if options.measure and not options.doubt:
+        raise RetintError(f"--measure {options.measure}: goes with --doubt alone; add it, or leave this out")
     model = load(options.model, options.device, options.precision, options.backend)
     wish = Wish(
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, tolerance=options.tolerance, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
-        probabilities=options.probabilities, strip=options.strip, doubt=options.measure if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
+        probabilities=options.probabilities, strip=options.strip, doubt=(options.measure or "entropy") if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
         cluster=options.cluster,
     )  # fmt: skip
     if films:

@@ -46,7 +46,10 @@ def run(options: argparse.Namespace) -> int:
 
     from ..labeling import load
     from ..labeling.nextup import find_unlabelled, next_images, write_pictures
+    from ..wholefile import check_folder
 
+    if options.pictures:
+        check_folder(options.pictures, "--pictures")
     model = load(options.model, options.device, options.precision)
     images, labelled = find_unlabelled(options.images, model, options.split)
     with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:

@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sequence", action="store_true", help="each folder named holds the numbered frames of one film"
     )
     group.add_argument(
-        "--frame-steps", type=whole, default=1, metavar="N",
+        "--frame-steps", type=whole, metavar="N",
         help="steps for each frame, which begins from the labels of the one before (default 1); --steps are those of the "
         "first frame and after a cut",
     )  # fmt: skip
@@ -48,13 +48,29 @@ def films_among(paths: Sequence[Path], sequence: bool) -> bool:
     return any(films)
 
 
+def refuse_for_images(options: argparse.Namespace) -> None:
+    """Options of films that were given with images.
+
+    Raises:
+        RetintError: there are any.
+    """
+    from ..errors import RetintError
+
+    given = {"--frame-steps": options.frame_steps, "--rate": options.rate, "--no-labels": options.no_labels}
+    if found := [option for option, value in given.items() if value]:
+        raise RetintError(
+            f"{' and '.join(found)}: for films alone, and {options.images[0]} is none; leave it out, or name films"
+        )
+
+
 def label_films(model: Model, options: argparse.Namespace, wish: Wish) -> int:
     """Label films; 0 if all of them were labelled."""
     from tqdm import tqdm
 
     from ..labeling.clips import ClipWish, label_clips
+    from ..labeling.video import FRAME_STEPS
 
-    clips = ClipWish(wish, options.frame_steps, not options.no_labels, options.rate)
+    clips = ClipWish(wish, options.frame_steps or FRAME_STEPS, not options.no_labels, options.rate)
     with tqdm(unit="frame", disable=None, leave=False) as bar:
 
         def progress(name: str, done: int, frames: int | None) -> None:

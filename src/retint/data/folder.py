@@ -101,6 +101,18 @@ class Dataset:
     splits: dict[str, Split]
     dims: int = 2
 
+    def part(self, name: str | None, usual: str) -> Split:
+        """A part by its name; None takes the usual one, or what there is.
+
+        Raises:
+            RetintError: there is none of that name.
+        """
+        name = name or (usual if usual in self.splits else next(iter(self.splits)))
+        if name not in self.splits:
+            found = "no parts; leave --split out" if FLAT in self.splits else " and ".join(self.splits)
+            raise RetintError(f"--split {name}: no such part; {self.root} has {found}")
+        return self.splits[name]
+
 
 def open_dataset(path: str | Path) -> Dataset:
     """Find the images, labels and classes of a data set. Reads none of the images: `check_dataset` does.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import RetintError
 from ..modelfile import save_temperature
+from ..wholefile import check_folder
 from .evaluate import Evaluation
 
 
@@ -13,12 +14,13 @@ def check_target(out: Path, overwrite: bool, option: str = "--calibrate") -> Non
     """Before the work: whether the file may be written.
 
     Raises:
-        RetintError: it exists, or is not named as a model.
+        RetintError: it exists, is not named as a model, or its folder cannot be written to.
     """
     if out.suffix != ".safetensors":
         raise RetintError(f"{option} {out}: a model file ends in .safetensors")
     if out.exists() and not overwrite:
         raise RetintError(f"{option} {out}: exists already; --overwrite replaces it")
+    check_folder(out.parent, f"{option} {out}: the folder")
 
 
 def save_calibrated(result: Evaluation, source: Path, out: Path) -> float:

@@ -13,14 +13,16 @@ import numpy as np
 
 from ..errors import RetintError
 from ..images import Film, film_writer, open_film, write_labels
-from ..wholefile import whole_file
-from .files import Wish, _map_for, overlay_of
+from ..wholefile import check_folder, whole_file
+from .drawing import overlay_of
+from .files import Wish
 from .model import Model
+from .naming import check_maps, map_for
 from .video import FRAME_STEPS, VideoLabeler
 
 _NOT_FOR_FILMS = {
     "until_settled": "--until-settled", "budget": "--budget", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",
-    "way": "--way", "resolution": "--resolution",
+    "way": "--way", "resolution": "--resolution", "tolerance": "--tolerance", "doubt": "--doubt", "cluster": "--cluster",
 }  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def _label_clip(
     image, where = wish.image, str(film.path)
     files["summary"].unlink(missing_ok=True)  # it stands for a finished film
     video = VideoLabeler(
-        model, image.steps, wish.frame_steps, start=_map_for(film.path, image.start, "--start", 2), tile=image.tile,
+        model, image.steps, wish.frame_steps, start=map_for(film.path, image.start, "--start", 2), tile=image.tile,
         precision=image.precision, scale=image.scale, prior=image.prior,
     )  # fmt: skip
     fractions = np.zeros(len(model.classes))
@@ -158,8 +160,8 @@ def _refuse(model: Model, clips: Sequence[Path], out: Path, wish: ClipWish) -> N
     usual = asdict(Wish())
     if given := [option for name, option in _NOT_FOR_FILMS.items() if getattr(wish.image, name) != usual[name]]:
         raise RetintError(f"{' and '.join(given)}: not for films; leave it out, or label their frames as images")
-    if out.exists() and not out.is_dir():
-        raise RetintError(f"--out {out}: is a file; expected a folder")
+    check_maps(wish.image)
+    check_folder(out)
     seen: dict[str, Path] = {}
     for clip in clips:
         stem = clip.resolve().name if clip.is_dir() else clip.stem

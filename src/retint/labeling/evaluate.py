@@ -125,12 +125,10 @@ def evaluate(
         steps = sorted({min(step, most) for step in ((1, 2, 4, 8) if most >= 8 else range(1, most + 1))})
     if not steps or min(steps) < 1:
         raise RetintError("--steps: numbers of at least 1 are needed, such as 1,2,4,8")
-    name = split or ("val" if "val" in data.splits else next(iter(data.splits)))
-    if name not in data.splits:
-        raise RetintError(f"--split {name}: {data.root} has {', '.join(data.splits)}")
-    pairs = data.splits[name].pairs
+    part = data.part(split, "val")
+    pairs = part.pairs
     shown = sorted(set(steps))
-    result = _empty(model, str(data.root), name, shown)
+    result = _empty(model, str(data.root), part.name, shown)
     at_once = way != "upsample" or model.at_once
     if doubt:
         measures = [one for one in MEASURES if not (at_once and one in TRACED)]

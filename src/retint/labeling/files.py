@@ -10,43 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import RetintError
-from ..images import (
-    HeldLabels,
-    RegionReader,
-    Volume,
-    is_volume,
-    open_regions,
-    read_image,
-    read_labels,
-    read_volume,
-    read_volume_labels,
-    read_whole,
-    volume_stem,
-    volume_suffix,
-    write_image,
-    write_labels,
-    write_probabilities,
-    write_volume_labels,
-    write_volume_probabilities,
-)
+from ..images import RegionReader, Volume, is_volume, open_regions, read_image, read_volume, read_whole, write_image
 from ..network.hardware import Precision, keep_memory
-from ..pictures import displayable, doubt_palette, montage, overlay, strip
 from .doubt import TRACED, Measure
+from .drawing import SLICES, doubt_levels, overlay_of
 from .finer import Way
 from .labels import Labeling
 from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .model import Model
+from .naming import check_maps, map_for, outputs, refuse_clashes
 from .partial import partial_folder
 from .pipeline import pipelined
 from .plan import TileSide
+from .results import write_results
+from .stopping import Stop
 
 STRIP_STEPS = (1, 2, 4, 8)
 _LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
-_SLICES = 4  # shown of a volume
-_VOLUME_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr", ".ome.zarr")
 
 
 @dataclass(frozen=True)
@@ -114,14 +96,19 @@ def label_files(
     `pieces` how many of its pieces are done.
 
     Raises:
-        RetintError: two images would write the same file, or `out` cannot be a folder.
+        RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
     """
-    _refuse_clashes(images, out, model.dims)
+    model.takes_steps_at_once(
+        wish.way, wish.resolution, stop=Stop(wish.steps, wish.until_settled, wish.tolerance, wish.budget), start=wish.start,
+        hints=wish.hints, tile=wish.tile, prior=wish.prior, doubt=wish.doubt in TRACED,
+    )  # fmt: skip
+    check_maps(wish)
+    refuse_clashes(images, out, model.dims)
     outcome = Outcome(model.name)
     keep_memory()
     wanted = []
     for image in images:
-        if wish.skip_existing and _outputs(image, out, wish, model.dims)["labels"].exists():
+        if wish.skip_existing and outputs(image, out, wish, model.dims)["labels"].exists():
             outcome.skipped.append(str(image))
         else:
             wanted.append(image)
@@ -181,10 +168,13 @@ Row = tuple[dict[str, Any], list[str]]
 
 
 def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
-    files, dims = _outputs(path, out, wish, model.dims), model.dims
+    files, dims = outputs(path, out, wish, model.dims), model.dims
     begun = partial_folder(files["labels"]).exists()
-    if not (wish.overwrite or begun) and (there := [file for file in files.values() if file.exists()]):
-        raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over it")
+    # with --skip-existing its labels are missing, so whatever else is there is a stopped run's
+    if not (wish.overwrite or wish.skip_existing or begun) and (there := [f for f in files.values() if f.exists()]):
+        raise RetintError(
+            f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over images whose labels exist"
+        )
     reader = open_regions(path, dims)
     if wish.cluster and (reader is None or not _by_region(model, wish)):
         raise RetintError(
@@ -193,11 +183,19 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
     if reader is not None and _by_region(model, wish):
         return _Begun(path, files, None, reader)
     image = _read(path, dims, reader)
-    start, hints = _map_for(path, wish.start, "--start", dims), _map_for(path, wish.hints, "--hints", dims)
+    start, hints = map_for(path, wish.start, "--start", dims), map_for(path, wish.hints, "--hints", dims)
     return _Begun(path, files, image, reader, start, hints)
 
 
 def _label(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
+    try:
+        return _labeling(model, begun, image, wish)
+    except RetintError as error:  # of a start or hints that do not fit: say of which image
+        where = str(begun.path)
+        raise error if where in str(error) else RetintError(f"{where}: {error}") from None
+
+
+def _labeling(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
     return model.label(
         image.pixels, wish.steps, start=begun.start, hints=begun.hints,
         tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
@@ -209,7 +207,7 @@ def _label(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
 def _finish(model: Model, begun: _Begun, image: Volume, labeling: Labeling, wish: Wish) -> Row:
     files, where = begun.files, str(begun.path)
     doubt = None if wish.doubt is None else doubt_levels(labeling, wish.doubt)
-    _write(model, labeling, image, files, begun.reader, doubt)
+    write_results(model, labeling, image, files, begun.reader, doubt)
     row = {
         "image": where, "labels": str(files["labels"]), "steps": labeling.steps, "change": round(labeling.change, 6),
         "settled": labeling.settled, "fractions": {name: round(share, 6) for name, share in labeling.fractions.items()},
@@ -248,7 +246,7 @@ def _label_large(
             shown = overlay_of(model, small, sampled(labels, small.shape[:2]))
         else:
             slices, *across = reader.shape[:-1]
-            boxes = [((k, k + 1), *((0, n) for n in across)) for k in range(slices // 8, slices, -(-slices // _SLICES))]
+            boxes = [((k, k + 1), *((0, n) for n in across)) for k in range(slices // 8, slices, -(-slices // SLICES))]
             pixels, held = (np.concatenate([source.read(box) for box in boxes]) for source in (reader, labels))
             shown = overlay_of(model, pixels, held)
         write_image(files["overlay"], shown)
@@ -286,172 +284,3 @@ def _read(path: Path, dims: int, reader: RegionReader | None) -> Volume:
     if not volume and len(image.pixels) == 1:
         raise RetintError(f"{path}: is a 2-D image; the model labels volumes: use a 2-D model")
     return image
-
-
-def _write(
-    model: Model,
-    labeling: Labeling,
-    image: Volume,
-    files: dict[str, Path],
-    reader: RegionReader | None = None,
-    doubt: NDArray[np.uint8] | None = None,
-) -> None:
-    """The labels last: where they are, everything is."""
-    pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
-    if "overlay" in files:
-        write_image(files["overlay"], overlay_of(model, pixels, labeling.labels))
-    if "strip" in files:
-        write_image(files["strip"], strip_of(model, pixels, labeling))
-    if "probabilities" in files:
-        if volume:
-            write_volume_probabilities(files["probabilities"], labeling.probabilities, model.classes, image)
-        else:
-            write_probabilities(files["probabilities"], labeling.probabilities, model.classes)
-        if labeling.estimate is None:
-            pass
-        elif volume:
-            grid = _grid_of(labeling, labeling.estimate, image)
-            write_volume_probabilities(files["estimate"], labeling.estimate, model.classes, grid)
-        else:
-            write_probabilities(files["estimate"], labeling.estimate, model.classes)
-    if doubt is not None and volume:
-        write_volume_labels(files["doubt"], doubt, doubt_palette(), image)
-    elif doubt is not None:
-        write_labels(files["doubt"], doubt, doubt_palette())
-    if volume:
-        write_volume_labels(files["labels"], labeling.labels, palette, image)
-    elif reader is not None:
-        reader.write_labels(files["labels"], HeldLabels(labeling.labels), palette)
-    else:
-        write_labels(files["labels"], labeling.labels, palette)
-
-
-def doubt_levels(labeling: Labeling, measure: Measure) -> NDArray[np.uint8]:
-    """The doubt of every pixel as 0 (sure) to 255, of the labels' shape."""
-    levels = np.empty(labeling.labels.shape, np.uint8)
-    for where, part in labeling.doubt_parts([measure]):
-        levels[where] = (part[0] * 255).round()
-    return levels
-
-
-def _grid_of(labeling: Labeling, estimate: NDArray[np.float32], image: Volume) -> Volume:
-    """The label grid of a volume as a volume, whose voxels are as far apart as its cells."""
-    if image.spacing is None:
-        return Volume(estimate[0])
-    slices, rows, columns = (
-        size * stride / labeling.scale for size, stride in zip(image.spacing, labeling.strides, strict=True)
-    )
-    return Volume(estimate[0], (slices, rows, columns), image.unit)
-
-
-def overlay_of(model: Model, pixels: Any, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The labels over the image, (rows, columns, 3) uint8; of a volume over some slices, evenly spread, side by side."""
-    palette = list(model.card.colours)
-    if labels.ndim == 2:
-        return overlay(pixels, labels, palette, background=background(model))
-    count = min(_SLICES, len(labels))
-    chosen = [len(labels) * (2 * k + 1) // (2 * count) for k in range(count)]
-    rows = labels.shape[1]
-    shown = displayable(np.concatenate([pixels[k] for k in chosen]))  # together, so that all are equally bright
-    parts = (shown[n * rows : (n + 1) * rows] for n in range(count))
-    return montage(
-        [overlay(part, labels[k], palette, background=background(model)) for k, part in zip(chosen, parts, strict=True)]
-    )
-
-
-def strip_of(model: Model, pixels: Any, labeling: Labeling) -> Any:
-    """The picture of the estimate at the recorded steps and at the last one; of a volume in its middle slice."""
-    shown = {step: labels for step, labels in labeling.recorded.items() if step <= labeling.steps}
-    shown[labeling.steps] = labeling.labels
-    if labeling.labels.ndim == 3:
-        middle = len(pixels) // 2
-        pixels, shown = pixels[middle], {step: labels[middle] for step, labels in shown.items()}
-    estimates = sorted(shown.items())
-    return strip(pixels, estimates, list(model.card.colours), classes=model.classes, background=background(model))
-
-
-def background(model: Model) -> int | None:
-    """The class that pictures leave untinted: one that is called background."""
-    return model.classes.index("background") if "background" in model.classes else None
-
-
-def _outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
-    stem, labels, planes = _names(image, dims)
-    files = {"labels": out / f"{stem}{labels}"}
-    if wish.overlay:
-        files["overlay"] = out / f"{stem}.overlay.png"
-    if wish.strip:
-        files["strip"] = out / f"{stem}.steps.png"
-    if wish.doubt:
-        files["doubt"] = out / f"{stem}.doubt{labels}"
-    if wish.probabilities:
-        files["probabilities"] = out / f"{stem}.probabilities{planes}"
-        files["estimate"] = out / f"{stem}.estimate.tif"
-    return files
-
-
-def _names(image: Path, dims: int) -> tuple[str, str, str]:
-    """What the names of an image's results begin with, and the suffixes of its labels and of its probabilities."""
-    if dims == 2:
-        return (volume_stem(image) if image.is_dir() else image.stem), _image_suffix(image), ".tif"
-    suffix = volume_suffix(image)
-    if suffix not in _VOLUME_SUFFIXES:
-        suffix = ".ome.zarr" if image.is_dir() else ".tif"
-    return volume_stem(image), suffix, suffix
-
-
-def _image_suffix(image: Path) -> str:
-    """Of an image's labels: that of its own format if it is read by region."""
-    try:
-        reader = open_regions(image, 2)
-    except RetintError:  # whoever labels it says what is wrong
-        return ".png"
-    return ".png" if reader is None else reader.suffix()
-
-
-def _refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
-    if out.exists() and not out.is_dir():
-        raise RetintError(f"--out {out}: is a file; expected a folder")
-    seen: dict[str, Path] = {}
-    inputs = {image.resolve() for image in images}
-    for image in images:
-        stem, suffix, _ = _names(image, dims)
-        labels = out / f"{stem}{suffix}"
-        if stem in seen:
-            raise RetintError(f"{image} and {seen[stem]}: both would write {out / stem}.*; label them apart")
-        seen[stem] = image
-        if labels.resolve() in inputs:
-            raise RetintError(
-                f"--out {out}: the labels of {image} would replace the image {labels}; choose another folder"
-            )
-
-
-def _map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
-    """The start or hints of an image: the file itself, or the one of the same name in a folder."""
-    if given is None:
-        return None
-    path = given
-    if given.is_dir() and not (dims == 3 and is_volume(given)):
-        stem, labels, planes = _names(image, dims)
-        others = (".tif",) if dims == 2 else _VOLUME_SUFFIXES
-        ends = dict.fromkeys((".estimate.tif", f".probabilities{planes}", labels, *others, ".npy"))
-        found = [file for end in ends if (file := given / f"{stem}{end}").exists()]
-        if not found:
-            raise RetintError(
-                f"{option} {given}: holds no map for {image.name}; expected {stem}{labels} or {stem}.estimate.tif"
-            )
-        path = found[0]
-    if path.suffix == ".npy":
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise RetintError(f"{option} {path}: not a readable NumPy array ({error})") from None
-    if dims == 3:
-        pixels = read_volume(path).pixels
-        probabilities = pixels.dtype.kind == "f" and pixels.shape[-1] > 1  # NIfTI may store labels as floats
-        return np.moveaxis(pixels, -1, 0) if probabilities else read_volume_labels(path).pixels
-    if path.suffix in (".tif", ".tiff"):
-        pixels = read_image(path)
-        if pixels.dtype.kind == "f":
-            return np.moveaxis(pixels, -1, 0)
-    return read_labels(path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -33,10 +32,8 @@ from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
 from .source import Source, as_array
 from .starts import UNKNOWN, LabelMap, start_map
+from .stopping import Stop
 from .video import FRAME_STEPS, VideoLabeler
-
-MOST_STEPS = 256
-"""Where labelling until settled gives up."""
 
 _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
@@ -99,6 +96,35 @@ class Model:
         """Whether it takes a fixed number of steps at once, so that starts, hints and records of the steps do not go with it."""
         return bool(self._folded.architecture.instances)
 
+    def takes_steps_at_once(
+        self, way: Way = "upsample", resolution: int = 1, *, stop: Stop | None = None, start: Any = None, hints: Any = None,
+        tile: TileSide | None = None, prior: bool = False, doubt: bool = False,
+    ) -> bool:  # fmt: skip
+        """Whether it labels in all steps at once, so that nothing goes with it that is done step by step, or tile by tile.
+
+        Raises:
+            RetintError: something is given that does not go with it; arguments as for `label`.
+        """
+        if resolution != 1 and way != "stitch":
+            raise RetintError(f"--resolution {resolution}: goes with --way stitch alone; found --way {way}")
+        if way == "upsample" and not self.at_once:
+            return False
+        stop = stop or Stop()
+        given = {
+            "a start": start is not None, "hints": hints is not None, "until settled": stop.settled,
+            "a budget": stop.budget is not None, "a tolerance": stop.tolerance is not None, "a prior": prior,
+            "a record of doubt": doubt, f"--tile {tile}": tile is not None,
+            f"--backend {self.backend}": self.backend not in ("auto", "torch"),
+        }  # fmt: skip
+        if found := [name for name, there in given.items() if there]:
+            how = (
+                f"--way {way}"
+                if way != "upsample"
+                else f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once"
+            )
+            raise RetintError(f"{' and '.join(found)}: not possible with {how}; leave one of them out")
+        return True
+
     def label(
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
@@ -135,21 +161,13 @@ class Model:
         Raises:
             RetintError: something given does not fit the model; the message says what and how to mend it.
         """
-        if sum((steps is not None, until_settled, budget is not None, tolerance is not None)) > 1:
-            raise RetintError("steps, until settled, budget, tolerance: give one of them")
-        if steps is not None and steps < 1:
-            raise RetintError(f"--steps {steps}: at least 1 is needed")
-        if tolerance is not None and not tolerance > 0:
-            raise RetintError(f"--tolerance {tolerance:g}: expected a number above 0")
-        if resolution != 1 and way != "stitch":
-            raise RetintError(f"--resolution {resolution}: goes with --way stitch alone; found --way {way}")
-        source = Source(image, self.card, self.dims, where, scale)
+        stop = Stop(steps, until_settled, tolerance, budget)
         wanted = steps or self.card.steps
-        if way != "upsample" or self.at_once:
-            given = {"a start": start is not None, "hints": hints is not None, "until settled": until_settled,
-                     "a budget": budget is not None, "a prior": prior, "a tolerance": tolerance is not None,
-                     "a record of doubt": doubt, f"--backend {self.backend}": self.backend not in ("auto", "torch")}  # fmt: skip
-            self._refuse_finer(given, way)
+        finely = self.takes_steps_at_once(
+            way, resolution, stop=stop, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
+        )
+        source = Source(image, self.card, self.dims, where, scale)
+        if finely:
             every = [*(step for step in record if step <= wanted), wanted]
             *recorded, last = self._finer(source, every, way, resolution, precision, scale)
             return replace(last, recorded={one.steps: one.labels for one in recorded})
@@ -159,22 +177,9 @@ class Model:
         if doubt:
             refinement.trace = Trace(refinement.cells)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
-        kept = (
-            (small if keep is None else keep) or until_settled or budget is not None or tolerance is not None or doubt
-        )
+        kept = (small if keep is None else keep) or stop.open or doubt
         canvas = Canvas(refinement, source.own, scale, record)
-        if until_settled:
-            settled = self._until(refinement, canvas, lambda step: refinement.changes[step] == 0, running=2)
-        elif tolerance is not None:
-            self._until(refinement, canvas, lambda step: refinement.drifts[step] < tolerance, running=1)
-            settled = refinement.changes[-1] == 0
-        elif budget is not None:
-            settled = self._within(refinement, canvas, budget)
-        else:
-            while (left := wanted - refinement.steps) > 0:
-                take = left if refinement.whole else min(left, refinement.sweep)
-                refinement.advance(take, keep=kept or take < left, emit=canvas.paint, at=canvas.at(wanted, kept))
-            settled = refinement.changes[-1] == 0
+        settled = stop.run(refinement, canvas, wanted, kept)
         return self._labeling(canvas.final(), refinement, settled, hints, scale, canvas.recorded)
 
     def refinements(
@@ -187,16 +192,12 @@ class Model:
         Args:
             at: yield the estimates after these numbers of steps alone, and end after the last of them.
         """
+        finely = self.takes_steps_at_once(
+            way, resolution, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
+        )
         source = Source(image, self.card, self.dims, where, scale)
         targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
-        if way != "upsample" or self.at_once:
-            given = {
-                "a start": start is not None,
-                "hints": hints is not None,
-                "a prior": prior,
-                "a record of doubt": doubt,
-            }
-            self._refuse_finer(given, way)
+        if finely:
             groups = ([target] for target in targets) if at is None else [sorted(set(at))]
             for group in groups:
                 yield from self._finer(source, group, way, resolution, precision, scale)
@@ -298,16 +299,6 @@ class Model:
                 temperature=self.card.temperature,
             )  # fmt: skip
 
-    def _refuse_finer(self, given: dict[str, bool], way: Way) -> None:
-        """What goes step by step on one label grid has no part in ways that do not."""
-        if found := [name for name, there in given.items() if there]:
-            how = (
-                f"--way {way}"
-                if way != "upsample"
-                else f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once"
-            )
-            raise RetintError(f"{' and '.join(found)}: not possible with {how}; leave one of them out")
-
     def _prior(self, refinement: Refinement) -> Tensor:
         """The logarithm of the classes' probabilities in the whole image, (K,)."""
         scores = refinement.image_scores()
@@ -384,37 +375,6 @@ class Model:
             network = copy.deepcopy(self._folded).to(self.device, dtype)
             self._ready[dtype] = channels_last(network)
         return self._ready[dtype]
-
-    @staticmethod
-    def _until(refinement: Refinement, canvas: Canvas, still: Callable[[int], bool], running: int) -> bool:
-        """Steps until so many running are still (asked by their index); exact in tiles too, by going back within a sweep."""
-        quiet = 0
-        while refinement.steps < MOST_STEPS:
-            take = 1 if refinement.whole else max(refinement.sweep // 2, 1)
-            before, done, trace = refinement.estimate, refinement.steps, refinement.trace
-            if trace is not None and take > 1:
-                refinement.trace = trace.copy()
-            refinement.advance(take, emit=canvas.paint, at=canvas.at())
-            for number in range(1, take + 1):
-                quiet = quiet + 1 if still(done + number - 1) else 0
-                if quiet == running:
-                    if number < take:
-                        refinement.back_to(before, done, trace)
-                        refinement.advance(number)
-                    return True
-        return False
-
-    @staticmethod
-    def _within(refinement: Refinement, canvas: Canvas, budget: float) -> bool:
-        """As many steps as fit into the budget, judged by what the last one took."""
-        began = time.perf_counter()
-        while True:
-            step_began = time.perf_counter()
-            refinement.advance(1, emit=canvas.paint, at=canvas.at())
-            now = time.perf_counter()
-            last = now - step_began if refinement.steps > 1 or not refinement.whole else 0.0
-            if now - began + last > budget or refinement.steps >= MOST_STEPS:
-                return refinement.changes[-1] == 0
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:

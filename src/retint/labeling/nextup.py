@@ -122,10 +122,7 @@ def find_unlabelled(
         return find_images(paths), ()
     data = open_dataset(root)
     check_fit(data, model)
-    name = split or ("train" if "train" in data.splits else next(iter(data.splits)))
-    if name not in data.splits:
-        raise RetintError(f"--split {name}: {data.root} has {', '.join(data.splits)}")
-    part = data.splits[name]
+    part = data.part(split, "train")
     stems = {pair.stem for pair in part.pairs}
     images = [file for file in image_files(part.folder / "images") if volume_stem(file) not in stems]
     if not images:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import RetintError
 from ..network import RecurrentNetwork
+from .kept import KeptSteps
 from .labels import Labeling
 from .local import cut
 from .pixels import Pixels, labels_of
@@ -19,7 +20,6 @@ from .source import Source
 from .starts import UNKNOWN, LabelMap, Start
 from .strokes import Stroke, paint
 from .tiles import Box, Tile, slices
-from .trace import Trace
 
 MOST_BYTES = 4 << 30
 """What a session may keep, unless asked for more."""
@@ -30,7 +30,7 @@ class Session:
 
     After any sequence of strokes, removals, undos and redos its labels are those that `Model.label` gives with the same
     steps, start and the strokes that stand as hints, to rounding (probabilities to 1e-4). U * X and the estimates of every
-    step are kept, so a change costs only the cells whose estimate it alters, at each step (see `trace`).
+    step are kept, so a change costs only the cells whose estimate it alters, at each step (see `kept`).
 
     Every method that changes something returns the smallest box of pixels that holds all labels it may have altered, as
     slices of `labels`; empty slices if there are none.
@@ -53,12 +53,12 @@ class Session:
         self._steps = steps
         self._hints = np.full(source.own, UNKNOWN, np.uint8)
         drawn_on = LabelMap(self._hints, len(classes), source.size, self._strides, "hints")
-        self._trace = Trace(network, source, start, drawn_on, tile, steps)
-        self._pixels = Pixels(source.own, self._trace.cells, self._strides, scale)
+        self._kept = KeptSteps(network, source, start, drawn_on, tile, steps)
+        self._pixels = Pixels(source.own, self._kept.cells, self._strides, scale)
         self._labels = np.empty(source.own, np.uint8)
         self._past: list[tuple[Stroke, ...]] = [()]
         self._now = 0
-        self._show([tuple((0, n) for n in self._trace.cells)])
+        self._show([tuple((0, n) for n in self._kept.cells)])
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -83,7 +83,7 @@ class Session:
     @property
     def bytes(self) -> int:
         """What the arrays that it keeps take: see `needed`."""
-        return self._trace.bytes + self._labels.nbytes + self._hints.nbytes + self._source.bytes
+        return self._kept.bytes + self._labels.nbytes + self._hints.nbytes + self._source.bytes
 
     @property
     def labeling(self) -> Labeling:
@@ -91,7 +91,7 @@ class Session:
         changes = self._changes()
         return Labeling(
             labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self._classes,
-            strides=self._strides, estimate=self._trace.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
+            strides=self._strides, estimate=self._kept.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
             _hints=self._hints.copy(),
         )  # fmt: skip
 
@@ -160,7 +160,7 @@ class Session:
             (max(floor((a - 1) * r) - 2, 0), min(ceil((b + 1) * r) + 2, n))
             for (a, b), r, n in zip(box, ratios, self._source.size, strict=True)
         )  # fmt: skip
-        return self._show(self._trace.update(seen=[seen]))
+        return self._show(self._kept.update(seen=[seen]))
 
     def advance(self, steps: int = 1) -> tuple[slice, ...]:
         """Take further steps; later changes are carried through them too.
@@ -170,9 +170,9 @@ class Session:
         """
         if steps < 1:
             raise RetintError(f"steps {steps}: at least 1 is needed")
-        self._trace.extend(steps)
+        self._kept.extend(steps)
         self._steps += steps
-        return self._show([tuple((0, n) for n in self._trace.cells)])
+        return self._show([tuple((0, n) for n in self._kept.cells)])
 
     def _index(self, label: int | str) -> int:
         if isinstance(label, str) and label in self._classes:
@@ -195,7 +195,7 @@ class Session:
         painted = [paint(self._hints, box, strokes) for box in merged(stroke.box for stroke in other)]
         pixels = merged(box for box in painted if box is not None)
         hinted = merged(map(self._cells_under, pixels))
-        return self._show([*self._trace.update(hinted), *hinted], pixels)
+        return self._show([*self._kept.update(hinted), *hinted], pixels)
 
     def _cells_under(self, pixels: Box) -> Box:
         """The label cells that have any of the pixels."""
@@ -204,18 +204,18 @@ class Session:
         seen = [(floor(a * r) - slack, ceil(b * r) + slack) for (a, b), r in zip(pixels, ratios, strict=True)]
         return tuple(
             (max(a // s, 0), min(-(-b // s), n))
-            for (a, b), s, n in zip(seen, self._strides, self._trace.cells, strict=True)
+            for (a, b), s, n in zip(seen, self._strides, self._kept.cells, strict=True)
         )
 
     def _show(self, changed: Sequence[Box], drawn: Sequence[Box] = ()) -> tuple[slice, ...]:
         """Bring the last estimate to the pixels over and around boxes of label cells; the box of all pixels written."""
-        cells = self._trace.cells
+        cells = self._kept.cells
         around = ([(max(a - 1, 0), min(b + 1, n)) for (a, b), n in zip(box, cells, strict=True)] for box in changed)
         written: list[tuple[slice, ...]] = [slices(box) for box in drawn]
         for core in merged(map(tuple, around)):
             outer = tuple((max(a - 1, 0), min(b + 1, n)) for (a, b), n in zip(core, cells, strict=True))
             for part in self._pixels.parts(Tile(core, outer), len(self._classes)):
-                estimate = cut(self._trace.estimates[-1], part.outer).cpu()
+                estimate = cut(self._kept.estimates[-1], part.outer).cpu()
                 where = self._pixels.of(part)
                 self._labels[where] = labels_of(self._pixels.scores(part, estimate)).numpy()
                 written.append(where)
@@ -231,7 +231,7 @@ class Session:
     def _changes(self) -> tuple[float, ...]:
         """Share of label cells whose label changed at each step; of those in the image."""
         inside = tuple(slice(-(-n // s)) for n, s in zip(self._source.size, self._strides, strict=True))
-        before, planes = self._trace.start_labels, self._trace.labels
+        before, planes = self._kept.start_labels, self._kept.labels
         counts = []
         for plane in planes:
             counts.append(1.0 if before is None else float((before[inside] != plane[inside]).mean()))

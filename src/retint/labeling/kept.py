@@ -30,7 +30,7 @@ TOLERANCE = 1e-5
 """Largest change of a probability that counts as none."""
 
 
-class Trace:
+class KeptSteps:
     """U * X and Y(1) ... Y(steps) of one image.
 
     Args:

@@ -1,0 +1,140 @@
+"""The names of what is written for an image, and the maps that belong to it: a start or hints, by name in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import RetintError
+from ..images import (
+    is_volume,
+    open_regions,
+    read_image,
+    read_labels,
+    read_volume,
+    read_volume_labels,
+    volume_stem,
+    volume_suffix,
+)
+from ..wholefile import check_folder
+
+if TYPE_CHECKING:
+    from .files import Wish
+
+_VOLUME_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr", ".ome.zarr")
+
+
+def outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
+    """The files that are wished for an image, by what they hold; `dims` are those of the model."""
+    stem, labels, planes = _names(image, dims)
+    files = {"labels": out / f"{stem}{labels}"}
+    if wish.overlay:
+        files["overlay"] = out / f"{stem}.overlay.png"
+    if wish.strip:
+        files["strip"] = out / f"{stem}.steps.png"
+    if wish.doubt:
+        files["doubt"] = out / f"{stem}.doubt{labels}"
+    if wish.probabilities:
+        files["probabilities"] = out / f"{stem}.probabilities{planes}"
+        files["estimate"] = out / f"{stem}.estimate.tif"
+    return files
+
+
+def _names(image: Path, dims: int) -> tuple[str, str, str]:
+    """What the names of an image's results begin with, and the suffixes of its labels and of its probabilities."""
+    if dims == 2:
+        return (volume_stem(image) if image.is_dir() else image.stem), _image_suffix(image), ".tif"
+    suffix = volume_suffix(image)
+    if suffix not in _VOLUME_SUFFIXES:
+        suffix = ".ome.zarr" if image.is_dir() else ".tif"
+    return volume_stem(image), suffix, suffix
+
+
+def _image_suffix(image: Path) -> str:
+    """Of an image's labels: that of its own format if it is read by region."""
+    try:
+        reader = open_regions(image, 2)
+    except RetintError:  # whoever labels it says what is wrong
+        return ".png"
+    return ".png" if reader is None else reader.suffix()
+
+
+def refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
+    """Before anything is labelled.
+
+    Raises:
+        RetintError: `out` can be no folder, two images would write the same files, or labels would replace an image.
+    """
+    check_folder(out)
+    seen: dict[str, Path] = {}
+    inputs = {image.resolve() for image in images}
+    for image in images:
+        stem, suffix, _ = _names(image, dims)
+        labels = out / f"{stem}{suffix}"
+        if stem in seen:
+            raise RetintError(f"{image} and {seen[stem]}: both would write {out / stem}.*; label them apart")
+        seen[stem] = image
+        if labels.resolve() in inputs:
+            raise RetintError(
+                f"--out {out}: the labels of {image} would replace the image {labels}; choose another folder"
+            )
+
+
+def check_maps(wish: Wish) -> None:
+    """Before anything is labelled: whether there is what is to begin from, or to be kept.
+
+    Raises:
+        RetintError: there is not.
+    """
+    for option, path in (("--start", wish.start), ("--hints", wish.hints)):
+        if path is not None and not path.exists():
+            raise RetintError(
+                f"{option} {path}: found no such file or folder; expected a label map, or a folder of them by name"
+            )
+
+
+def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
+    """The start or hints of an image: the file itself, or the one of the same name in a folder.
+
+    Args:
+        image: that they are for.
+        given: a label map, probabilities, or a folder of them; None for none.
+        option: what to call it in messages.
+        dims: of the model.
+
+    Returns:
+        Integer labels (rows, columns), or float probabilities (K, rows, columns), with slices of a volume; None for none.
+
+    Raises:
+        RetintError: the folder holds none for the image, or it cannot be read.
+    """
+    if given is None:
+        return None
+    path = given
+    if given.is_dir() and not (dims == 3 and is_volume(given)):
+        stem, labels, planes = _names(image, dims)
+        others = (".tif",) if dims == 2 else _VOLUME_SUFFIXES
+        ends = dict.fromkeys((".estimate.tif", f".probabilities{planes}", labels, *others, ".npy"))
+        found = [file for end in ends if (file := given / f"{stem}{end}").exists()]
+        if not found:
+            raise RetintError(
+                f"{option} {given}: holds no map for {image.name}; expected {stem}{labels} or {stem}.estimate.tif"
+            )
+        path = found[0]
+    if path.suffix == ".npy":
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise RetintError(f"{option} {path}: not a readable NumPy array ({error})") from None
+    if dims == 3:
+        pixels = read_volume(path).pixels
+        probabilities = pixels.dtype.kind == "f" and pixels.shape[-1] > 1  # NIfTI may store labels as floats
+        return np.moveaxis(pixels, -1, 0) if probabilities else read_volume_labels(path).pixels
+    if path.suffix in (".tif", ".tiff"):
+        pixels = read_image(path)
+        if pixels.dtype.kind == "f":
+            return np.moveaxis(pixels, -1, 0)
+    return read_labels(path)

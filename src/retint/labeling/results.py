@@ -1,0 +1,80 @@
+"""Writing what a labelling gives: its labels, and on request its pictures, its probabilities and its doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images import (
+    HeldLabels,
+    RegionReader,
+    Volume,
+    write_image,
+    write_labels,
+    write_probabilities,
+    write_volume_labels,
+    write_volume_probabilities,
+)
+from ..pictures import doubt_palette
+from .drawing import overlay_of, strip_of
+from .labels import Labeling
+from .model import Model
+
+
+def write_results(
+    model: Model,
+    labeling: Labeling,
+    image: Volume,
+    files: dict[str, Path],
+    reader: RegionReader | None = None,
+    doubt: NDArray[np.uint8] | None = None,
+) -> None:
+    """Write the files; the labels last: where they are, everything is.
+
+    Args:
+        model: that labelled.
+        labeling: of the image.
+        image: its pixels, and of a volume its place, which is kept.
+        files: by what they hold; see `outputs`.
+        reader: of an image whose format is read by region: its labels have that format.
+        doubt: of every pixel from 0 to 255, if it is wanted.
+    """
+    pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
+    if "overlay" in files:
+        write_image(files["overlay"], overlay_of(model, pixels, labeling.labels))
+    if "strip" in files:
+        write_image(files["strip"], strip_of(model, pixels, labeling))
+    if "probabilities" in files:
+        if volume:
+            write_volume_probabilities(files["probabilities"], labeling.probabilities, model.classes, image)
+        else:
+            write_probabilities(files["probabilities"], labeling.probabilities, model.classes)
+        if labeling.estimate is None:
+            pass
+        elif volume:
+            grid = _grid_of(labeling, labeling.estimate, image)
+            write_volume_probabilities(files["estimate"], labeling.estimate, model.classes, grid)
+        else:
+            write_probabilities(files["estimate"], labeling.estimate, model.classes)
+    if doubt is not None and volume:
+        write_volume_labels(files["doubt"], doubt, doubt_palette(), image)
+    elif doubt is not None:
+        write_labels(files["doubt"], doubt, doubt_palette())
+    if volume:
+        write_volume_labels(files["labels"], labeling.labels, palette, image)
+    elif reader is not None:
+        reader.write_labels(files["labels"], HeldLabels(labeling.labels), palette)
+    else:
+        write_labels(files["labels"], labeling.labels, palette)
+
+
+def _grid_of(labeling: Labeling, estimate: NDArray[np.float32], image: Volume) -> Volume:
+    """The label grid of a volume as a volume, whose voxels are as far apart as its cells."""
+    if image.spacing is None:
+        return Volume(estimate[0])
+    slices, rows, columns = (
+        size * stride / labeling.scale for size, stride in zip(image.spacing, labeling.strides, strict=True)
+    )
+    return Volume(estimate[0], (slices, rows, columns), image.unit)
