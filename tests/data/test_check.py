@@ -136,3 +136,14 @@ def test_many_problems_of_one_kind_are_counted(folder):
     problems = check(folder).problems
     assert len(problems) == 21
     assert problems[-1] == "... and 5 more: images without labels (25 in all)"
+
+
+def test_images_not_labelled_yet_can_be_left_out(folder):
+    folder.classes("sky", "tree").pair("good").image("later.png").image("photo.png")
+    (folder.root / "labels/photo.jpg").write_bytes(b"")
+    assert len(check(folder).problems) == 2
+    report = check(folder, some=True)
+    (problem,) = report.problems  # that somebody meant to label
+    assert "photo.jpg" in problem
+    (line,) = report.warnings
+    assert line.endswith("images: 1 of 3 images have no labels and are left out")

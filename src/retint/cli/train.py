@@ -34,8 +34,8 @@ def add_to(verbs: Any) -> None:
         "--from", dest="start", metavar="NAME|FILE", help="begin from a model: its architecture, weights where they fit"
     )
     parser.add_argument(
-        "--labels", choices=("pixels", "tags"), default="pixels",
-        help="tags: learn also from images without labels that have a line in tags.csv: photo.jpg,sky; tree",
+        "--labels", choices=("pixels", "some", "tags"), default="pixels",
+        help="some: leave out images that have no labels yet; tags: learn also from images without labels that have a line in tags.csv: photo.jpg,sky; tree",
     )  # fmt: skip
     length = parser.add_mutually_exclusive_group()
     length.add_argument(

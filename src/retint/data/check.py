@@ -59,18 +59,21 @@ class Report:
             raise DataProblems(self.problems)
 
 
-def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None, tagged: bool = False) -> Report:
+def check_dataset(
+    dataset: Dataset, progress: Callable[[int, int], None] | None = None, tagged: bool = False, some: bool = False
+) -> Report:
     """Open every file of a data set and list all that is wrong with it.
 
     Args:
         dataset: an opened one.
         progress: called after each file with how many are done and how many there are.
         tagged: images that `tags.csv` names need no labels.
+        some: images without labels are none of the problems; one of the warnings says how many there are.
 
     Returns:
         The report. Bad files raise nothing here; see `Report.raise_if_bad`.
     """
-    check = _Check(dataset, progress, tagged)
+    check = _Check(dataset, progress, tagged, some)
     for split in dataset.splits.values():
         check.names(split)
         check.pixels(split)
@@ -105,6 +108,7 @@ class _Check:
     dataset: Dataset
     progress: Callable[[int, int], None] | None
     tagged: bool = False
+    some: bool = False
     problems: _Lines = field(default_factory=_Lines)
     warnings: _Lines = field(default_factory=_Lines)
     kinds: dict[Path, messages.Kind] = field(default_factory=dict)  # of each image
@@ -137,7 +141,11 @@ class _Check:
                 self.problems.add("no labels", messages.no_labels_folder(folder))
             return
         others = {file.name.split(".")[0]: file.name for file in folder.iterdir() if volume_stem(file) not in labels}
-        for stem in sorted(images.keys() - labels.keys() - excused):
+        lacking = sorted(images.keys() - labels.keys() - excused)
+        left_out = [stem for stem in lacking if self.some and stem not in others]
+        if left_out:
+            self.warnings.add("images left out", messages.left_out(split.folder / "images", len(left_out), len(images)))
+        for stem in sorted(set(lacking) - set(left_out)):
             suffix = ".png" if self.dataset.dims == 2 else volume_suffix(images[stem][0])
             line = messages.no_labels(folder / f"{stem}{suffix}", images[stem][0], others.get(stem))
             self.problems.add("images without labels", line)

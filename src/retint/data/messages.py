@@ -50,7 +50,12 @@ def no_labels(labels: Path, image: Path, found: str | None) -> str:
     """An image without labels; `found` is a file of its name that cannot be its labels."""
     wrong = f"found {found}" if found else "missing"
     kinds = "PNG or TIFF" if labels.suffix == ".png" else "TIFF stack, NIfTI or OME-Zarr"
-    return f"{labels}: {wrong}; expected a {kinds} of class indices: make it, or move {image} away"
+    return f"{labels}: {wrong}; expected a {kinds} of class indices: make it, move {image} away, or train with --labels some"
+
+
+def left_out(images: Path, count: int, of: int) -> str:
+    """Images that nobody has labelled yet."""
+    return f"{images}: {count} of {of} images have no labels and are left out"
 
 
 def no_image(labels: Path, images: Path) -> str:

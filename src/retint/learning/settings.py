@@ -29,7 +29,8 @@ class Settings:
         arch: an entry of the catalogue; None takes that of `start`, or chooses a small one whose label grid the labels bear, and for volumes one
             that suits the thickness of their slices.
         start: a model to begin from, a bundled name or a file: its weights are taken wherever they fit.
-        labels: what is learned from: `pixels`, or `tags`: also from images that have tags in place of labels.
+        labels: what is learned from: `pixels`; `some`: the same, and images without labels are left out; or `tags`: also
+            from images that have tags in place of labels.
         epochs, minutes: how long; without either, 60 epochs. An epoch looks at as many pixels as the training images
             hold, and at 200 views at least. With `minutes`, the learning rate follows the clock, and two runs differ.
         seed: of all chance.
@@ -46,7 +47,7 @@ class Settings:
 
     arch: str | None = None
     start: str | None = None
-    labels: Literal["pixels", "tags"] = "pixels"
+    labels: Literal["pixels", "some", "tags"] = "pixels"
     epochs: float | None = None
     minutes: float | None = None
     seed: int = 0

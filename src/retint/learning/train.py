@@ -118,7 +118,7 @@ def train(
     saved = load_checkpoint(out) if resume else None
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     data = open_dataset(dataset)
-    checked = check_dataset(data, tagged=settings.labels == "tags")
+    checked = check_dataset(data, tagged=settings.labels == "tags", some=settings.labels == "some")
     checked.raise_if_bad()
     for line in checked.warnings:
         say(f"note: {line}")
