@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from math import gcd
-from operator import floordiv, mul
+from operator import floordiv, mul, sub
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch import Tensor
 from .geometry import span
 from .layers import part
 from .plane import Plane, hidden_layer
-from .rescaling import RescalingNetwork
+from .recurrence import RecurrentNetwork
 
 Cells = tuple[int, ...]
 _Copy = tuple[Cells, Tensor]
@@ -26,12 +26,12 @@ _Copy = tuple[Cells, Tensor]
 
 
 def rescaled_copies(
-    network: RescalingNetwork, image: Tensor, steps: int, every: int
+    network: RecurrentNetwork, image: Tensor, steps: int, every: int
 ) -> Iterator[tuple[int, Cells, Tensor]]:
     """Every step of every shifted copy: step, pixel of the first cell, Y.
 
     Args:
-        network: with padding `same`.
+        network: one that rescales, with padding `same`.
         image: the part with its margin, (N, C, pixels ...).
         steps: how many.
         every: pixels between the shifts.
@@ -43,14 +43,16 @@ def rescaled_copies(
         cell, strides = network.strides_at(step - 1), network.strides_at(step)
         pooled_cell = tuple(map(mul, cell, network.pool))
         mean = picture.averaged(cell)
-        images = [_every(mean.values, [f - p for f, p in zip(first, mean.first, strict=True)], cell) for first in firsts]
-        hidden = hidden_layer(network, _batch(images), estimate)
+        begins = (map(sub, first, mean.first) for first in firsts)
+        hidden = hidden_layer(network, _batch(_every(mean.values, begin, cell) for begin in begins), estimate)
         pooled = hidden.pooled(network.pool).activated(network.architecture.activation)
-        read = _shifted(_moved(firsts, pooled.first, cell), pooled.values, network.pool, cell, every, map(mul, beyond, pooled_cell))
+        labels_after = map(mul, beyond, pooled_cell)
+        begun = _moved(firsts, pooled.first, cell)
+        read = _shifted(begun, pooled.values, network.pool, cell, every, labels_after)
         scores = _batch(values for _, values in read).through(network.V)
-        labels = torch.softmax(scores.values, 1)
+        begun = _moved([first for first, _ in read], scores.first, pooled_cell)
         coarser = tuple(map(floordiv, strides, pooled_cell))
-        found = _shifted(_moved([first for first, _ in read], scores.first, pooled_cell), labels, coarser, pooled_cell, every)
+        found = _shifted(begun, torch.softmax(scores.values, 1), coarser, pooled_cell, every)
         for first, values in found:
             yield step, first, values
         firsts, estimate = [first for first, _ in found], _batch(values for _, values in found)
@@ -76,7 +78,7 @@ def _moved(firsts: Iterable[Cells], cells: Cells, apart: Cells) -> list[Cells]:
     return [tuple(f + c * a for f, c, a in zip(first, cells, apart, strict=True)) for first in firsts]
 
 
-def _every(values: Tensor, begin: Sequence[int], apart: Sequence[int]) -> Tensor:
+def _every(values: Tensor, begin: Iterable[int], apart: Sequence[int]) -> Tensor:
     return part(values, (slice(b, None, a) for b, a in zip(begin, apart, strict=True)))
 
 

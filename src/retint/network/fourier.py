@@ -25,13 +25,13 @@ from torch.nn import functional as F
 
 Pair = tuple[int, int]
 
-_LARGEST = 32
+_LARGEST = 28
 """Cells of a tile's side. Larger tiles waste less at their edges, but a product with a matrix costs more."""
 _PASS = 40
 """What cutting, adding and putting back cost for each value of a tile, in multiply-adds (measured)."""
 _GAIN = 1.5
 """Direct convolutions do so many more multiply-adds a second (measured)."""
-_GROUP = 128
+_GROUP = 192
 """Tiles that are computed together: as few as products of matrices are fast with, so that they stay in the cache."""
 
 
@@ -86,8 +86,9 @@ def pays(x: Tensor, kernel: Tensor, dilation: Sequence[int]) -> bool:
 
 
 def convolved(
-    x: Tensor, kernel: Tensor, bias: Tensor | None, dilation: Sequence[int], then: Callable[[Tensor], Tensor] | None = None
-) -> Tensor:
+    x: Tensor, kernel: Tensor, bias: Tensor | None, dilation: Sequence[int],
+    then: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:  # fmt: skip
     """The convolution, nothing padded: equal to `torch.nn.functional.conv2d` to rounding.
 
     Args:

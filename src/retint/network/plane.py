@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass, replace
+from math import prod
 from operator import add
 
 import torch
 from torch import Tensor, nn
 
-from .grid import MEANS
 from .layers import ACTIVATIONS, Unit, convolution, max_pool, part
 from .recurrence import RecurrentNetwork
-from .rescaling import RescalingNetwork
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Plane:
         return replace(self, values=ACTIVATIONS[name](self.values.clone()))
 
     def pooled(self, size: tuple[int, ...]) -> Plane:
+        """The largest of `size` cells from each position on."""
         if max(size) == 1:
             return self
         return Plane(
@@ -56,7 +57,11 @@ class Plane:
         """The mean of the `size` pixels from each position on."""
         if max(size) == 1:
             return self
-        return Plane(MEANS[len(size)](self.values, size, stride=1), self.first, size)
+        values = self.values
+        for axis, n in enumerate(size, start=2):
+            length = values.shape[axis] - n + 1
+            values = functools.reduce(torch.add, (values.narrow(axis, k, length) for k in range(n)))
+        return Plane(values / prod(size), self.first, size)
 
     def plus(self, other: Plane) -> Plane:
         """The sum where both have values."""
@@ -76,7 +81,7 @@ class Plane:
         return first, (mine, others)
 
 
-def hidden_layer(network: RescalingNetwork, picture: Plane, estimate: Plane | None) -> Plane:
+def hidden_layer(network: RecurrentNetwork, picture: Plane, estimate: Plane | None) -> Plane:
     """U * I(p) + W * Y(p-1) where both are known. One layer each, alike, is one convolution of [Y, I], as the paper has it."""
     if estimate is None or not len(network.W):
         return picture.through(network.U)
