@@ -31,7 +31,7 @@ _PASS = 40
 """What cutting, adding and putting back cost for each value of a tile, in multiply-adds (measured)."""
 _GAIN = 1.5
 """Direct convolutions do so many more multiply-adds a second (measured)."""
-_GROUP = 192
+_GROUP = 96
 """Tiles that are computed together: as few as products of matrices are fast with, so that they stay in the cache."""
 
 
