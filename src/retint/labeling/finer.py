@@ -137,7 +137,8 @@ def _mirrored(source: Source, box: Box) -> Tensor:
 def _sides(network: RecurrentNetwork, steps: int, way: Way, room: int) -> list[int]:
     """Label cells of a part's sides: whatever fits, but no less than half of what the margins cost."""
     units = [unit for chain in (network.U, network.D, network.W, network.V) for unit in chain if isinstance(unit, Unit)]
-    floats = 4.0 * max(unit.channels for unit in units) / (1 if way == "unit" else prod(network.strides))
+    everywhere = way == "unit" or (way == "stitch" and network.architecture.rescales)  # whose copies are one batch
+    floats = 4.0 * max(unit.channels for unit in units) / (1 if everywhere else prod(network.strides))
     side = (room / (4 * max(floats, 8.0))) ** (1 / len(network.geometry))
     before, after = margin(network, steps)
     return [

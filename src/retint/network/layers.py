@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import fourier
+
 Padding = Literal["same", "valid"]
 Extent = int | tuple[int, ...]
 
@@ -27,10 +29,19 @@ _CONVOLUTIONS: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 _POOLS: dict[int, Any] = {2: F.max_pool2d, 3: F.max_pool3d}
 _PLAIN: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 _NORMS: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+def tanh_(x: Tensor) -> Tensor:
+    """The hyperbolic tangent in place; without gradients by the logistic function, three times faster on processors."""
+    if x.requires_grad or x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+        return torch.tanh_(x)
+    return x.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
     "relu": torch.relu_,
-    "tanh": torch.tanh_,
+    "tanh": tanh_,
     "sigmoid": torch.sigmoid_,
 }
 """In place: a fresh plane for each would cost more than the arithmetic of the first layers."""
@@ -116,15 +127,24 @@ class Unit(nn.Module):
         y = ACTIVATIONS[self.layer.activation](y)
         return finer(y, self.up) if max(self.up) > 1 else y
 
-    def spread(self, x: Tensor, gap: Sequence[int]) -> Tensor:
+    def spread(self, x: Tensor, gap: Sequence[int], after: Sequence[Unit] = ()) -> Tensor:
         """The layer at every position of a plane whose cells lie `gap` positions apart; nothing is padded.
 
         The result's cells lie further apart by the layer's stride and pooling.
+
+        Args:
+            x: (N, channels, cells ...).
+            gap: along each axis.
+            after: layers `of_cells` to pass the result through: done while it is in the processor's cache, if possible.
         """
         dims = len(gap)
         _, strides, dilations = zip(*(self.layer.along(axis) for axis in range(dims)), strict=True)
         apart = tuple(d * g for d, g in zip(dilations, gap, strict=True))
-        y: Tensor = _PLAIN[dims](x, self.conv.weight, self.conv.bias, dilation=apart)
+        if fourier.pays(x, self.conv.weight, apart) and self._simple:
+            return fourier.convolved(
+                x, self.conv.weight, self.conv.bias, apart, lambda y: _cell_by_cell(after, self._activated(y))
+            )
+        y = convolution(x, self.conv.weight, self.conv.bias, apart)
         if self.norm is not None:
             y = self.norm(y)
         if self.layer.residual:
@@ -132,7 +152,33 @@ class Unit(nn.Module):
             y += part(x, (slice(a, a + n) for a, n in zip(first, y.shape[2:], strict=True)))
         if max(self.pool) > 1:
             y = max_pool(y, self.pool, tuple(s * g for s, g in zip(strides, gap, strict=True)))
+        y = self._activated(y)
+        for unit in after:
+            y = unit.spread(y, gap)
+        return y
+
+    @property
+    def of_cells(self) -> bool:
+        """Whether each cell of its result depends on one cell alone."""
+        return self._simple and prod(self.conv.kernel_size) == 1
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is a convolution, nothing else."""
+        return self._simple and self.layer.activation == "none"
+
+    @property
+    def _simple(self) -> bool:
+        """Whether it is a convolution and its activation, nothing else."""
+        return self.norm is None and not self.layer.residual and max(*self.pool, *self.up) == 1
+
+    def _activated(self, y: Tensor) -> Tensor:
         return ACTIVATIONS[self.layer.activation](y)
+
+    def cells(self, x: Tensor) -> Tensor:
+        """A layer `of_cells` on values (..., channels, cells)."""
+        y = torch.matmul(self.conv.weight.flatten(1), x)
+        return self._activated(y if self.conv.bias is None else y.add_(self.conv.bias[:, None]))
 
     def fold(self) -> None:
         """Put the normalisation into the convolution: the same function (at inference), fewer passes over memory."""
@@ -146,6 +192,20 @@ class Unit(nn.Module):
             self.conv.weight.mul_(scale.view(-1, *[1] * (self.conv.weight.dim() - 1)))
             self.conv.bias = nn.Parameter(self.norm.bias - mean * scale)
         self.norm = None
+
+
+def convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, dilation: Sequence[int]) -> Tensor:
+    """The convolution of planes with nothing padded, by the way that is faster."""
+    if fourier.pays(x, kernel, dilation):
+        return fourier.convolved(x, kernel, bias, dilation)
+    y: Tensor = _PLAIN[len(dilation)](x, kernel, bias, dilation=dilation)
+    return y
+
+
+def _cell_by_cell(units: Iterable[Unit], x: Tensor) -> Tensor:
+    for unit in units:
+        x = unit.cells(x)
+    return x
 
 
 def part(x: Tensor, slices: Iterable[slice]) -> Tensor:
