@@ -1,8 +1,9 @@
 """What refinement is worth: the same network, schedule and seed, trained and run with one step only.
 
-python benchmarks/one_step.py --data DIR [--sets em retina camvid] [--minutes 2 2 6] [--seeds 0 1 2]
+python benchmarks/one_step.py --data DIR [--sets em retina camvid] [--epochs 4 5 1.5 | --minutes 2 2 6] [--seeds 0 1 2]
 
-Both runs of a pair take the same processor time of one thread, so the one-step network sees more views. Measured on val:
+Both runs of a pair see the same views with the same learning rates (--epochs; the refining one takes two to three times as long), or
+take the same processor time of one thread (--minutes; the one-step network then sees more views). Measured on val:
 mean IoU and each class's, of all pixels and of those within 2, 4 and 8 pixels of a border between classes (trimap). Rows
 are added to the results as they come; a row that is there already is not run again.
 """
@@ -24,7 +25,7 @@ from retint.learning import Settings, train
 from retint.scoring import Confusion, near_borders
 
 ARCHS = {"em": "small-2", "retina": "small-2", "camvid": "small-8"}
-MORE = {"camvid": {"crop": (160, 160), "batch": 8}, "retina": {"rare": 0.0}}
+MORE = {"camvid": {"crop": (160, 160), "batch": 8}}
 BANDS = (2, 4, 8)
 
 
@@ -47,11 +48,11 @@ def measured(model: retint.Model, data: Path, steps: tuple[int, ...]) -> dict[st
     }
 
 
-def pair_of_runs(data: Path, name: str, seed: int, minutes: float, folder: Path) -> dict:
-    row: dict = {"set": name, "arch": ARCHS[name], "seed": seed, "minutes": minutes}
+def pair_of_runs(data: Path, name: str, seed: int, length: dict[str, float], folder: Path) -> dict:
+    row: dict = {"set": name, "arch": ARCHS[name], "seed": seed, **length}
     for kind, window in (("refining", 2), ("one step", 0)):
         out = folder / f"{name}-{window}-{seed}.safetensors"
-        settings = Settings(arch=ARCHS[name], seed=seed, window=window, minutes=minutes, **MORE.get(name, {}))
+        settings = Settings(arch=ARCHS[name], seed=seed, window=window, **length, **MORE.get(name, {}))
         train(data, out, settings, report=reporter(out.stem), clock=time.process_time)
         model = retint.load(out)
         row[kind] = measured(model, data, (1, 2, 4, 8) if window else (1,))
@@ -84,9 +85,11 @@ def summary(rows: list[dict]) -> dict:
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--sets", nargs="+", choices=ARCHS, default=list(ARCHS))
-    options.add_argument(
-        "--minutes", nargs="+", type=float, default=[2, 2, 6], help="of each run, for each of the sets"
+    budget = options.add_mutually_exclusive_group()
+    budget.add_argument(
+        "--epochs", nargs="+", type=float, default=[4, 5, 1.5], help="of each run, for each of the sets"
     )
+    budget.add_argument("--minutes", nargs="+", type=float, help="in their place")
     options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     given = options.parse_args()
     torch.set_num_threads(1)
@@ -96,12 +99,13 @@ def main() -> None:
         folder = Path(temporary)
         retina = retina_parts(given.data, folder / "retina") if "retina" in given.sets else None
         for seed in given.seeds:
-            for name, minutes in zip(given.sets, given.minutes, strict=True):
-                wanted = {"set": name, "seed": seed, "minutes": minutes}
+            for name, many in zip(given.sets, given.minutes or given.epochs, strict=True):
+                length = {"minutes" if given.minutes else "epochs": many}
+                wanted = {"set": name, "seed": seed, **length}
                 if any(wanted.items() <= row.items() for row in rows):
                     continue
                 data = retina if name == "retina" else given.data / name
-                rows.append(pair_of_runs(data, name, seed, minutes, folder))
+                rows.append(pair_of_runs(data, name, seed, length, folder))
                 print(name, seed, rows[-1]["gain_points"], rows[-1]["within_points"], flush=True)
                 write("one-step", {"summary": summary(rows), "rows": rows})
 
