@@ -13,9 +13,10 @@ from torch import Tensor
 from ..network import RecurrentNetwork
 from .lanes import Lanes, counted, outer
 from .pixels import Pixels, labels_of
-from .rows import Queue, Rows
+from .rows import Rows
 from .source import Source
 from .tiles import Box, Tile, slices
+from .windows import Queue
 
 
 class Stream:
@@ -111,7 +112,7 @@ class Stream:
             until = end if last == self._last else end - 1
             across = zip(self._cells.core[1:], self._cells.outer[1:], strict=True)
             cores, outers = zip(*across, strict=True)
-            yield Tile(((done, until), *cores), ((held, end), *outers)), estimate
+            yield Tile(((done, until), *cores), ((held, end), *outers)), estimate.contiguous()  # scores come faster so
             held = max(until - 1, held)
             done = until
             ready.put(estimate.narrow(2, estimate.shape[2] - (end - held), end - held).clone())
