@@ -150,7 +150,8 @@ class _Step:
         ends = fused and rectified and bool(units) and plain(units[-1]) and max(units[-1].conv.kernel_size) == 1
         self._end = units.pop() if ends else None  # of W: it, the context and the rectifier are one pass
         self._hidden, self._detail = Queue(), Queue() if len(network.D) else None
-        self._feedback, self._fed = (None, None) if first or self._same else (_Chain(units, fused), Queue())
+        self._feedback = None if first or self._same else _Chain(units, fused)
+        self._fed = None if self._feedback is None else Queue()
         self._queues = [queue for queue in (self._hidden, self._detail, self._fed) if queue is not None]
         self._readout, self._pooled = _Chain(network.V, fused), Window(network.pool[0], network.pool[0], 0, 0)
         self._dtype = next(network.parameters()).dtype

@@ -45,8 +45,8 @@ class Window:
 
     Row i of the layer's output sees the rows stride * i - before ... stride * i - before + reach - 1 of its input.
 
-    The rows lie in a buffer twice as long as needed, the new ones behind those that are kept, so that they are seen in one
-    piece and the kept ones are moved only now and then. A layer that sees each row once has its rows as they come.
+    The rows lie in a buffer, the new ones behind those that are kept, so that they are seen in one piece; it has room for the
+    kept ones twice, so that these are moved only now and then. A layer that sees each row once has its rows as they come.
     """
 
     def __init__(self, reach: int, stride: int, before: int, after: int) -> None:
@@ -95,7 +95,7 @@ class Window:
         if like is None:
             return None
         if old is None or 2 * held > self._end or held + new > old.shape[2]:
-            rows = 2 * (max(held, self._reach - self._stride) + new)
+            rows = 2 * max(held, self._reach - self._stride) + new
             shape = [n for axis, n in enumerate(like.shape) if axis != 1]
             shape[1] = rows
             self._buffer = like.new_empty([*shape, like.shape[1]]).movedim(-1, 1)  # channels last

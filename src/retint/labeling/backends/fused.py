@@ -93,9 +93,8 @@ def one_pass(
 ) -> Tensor:
     """activation(convolution(x) + plus); the padding is the layer's own if none is given."""
     conv, operation = unit.conv, torch.ops.mkldnn._convolution_pointwise
-    if padding is None:
-        x, padding = F.pad(x, unit.uneven) if unit.uneven else x, conv.padding  # type: ignore[assignment]
-    sizes: tuple[Any, ...] = (list(padding), list(conv.stride), list(conv.dilation), 1)
+    x = F.pad(x, unit.uneven) if unit.uneven and padding is None else x
+    sizes: tuple[Any, ...] = (list(padding or conv.padding), list(conv.stride), list(conv.dilation), 1)
     if plus is None:
         result: Tensor = operation(x, conv.weight, conv.bias, *sizes, activation, [], "")
     else:
