@@ -81,7 +81,8 @@ def lanes(
     floats, shrunk, period = ROOM / 4, scale ** (len(size) - 1), geometry[0].period
     pixels = min(_BAND, floats / 4 / demand.band)
     across = (floats - demand.band * pixels) / demand.across / shrunk
-    across = min(across, floats / (demand.across + demand.band * period) / shrunk)  # a band has a period of rows at least
+    # a band has a period of rows at least
+    across = min(across, floats / (demand.across + demand.band * period) / shrunk)
     if tile is None:
         sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across)
         wide = prod(side + halo for side, halo in zip(sides, halos[1:], strict=True))

@@ -156,9 +156,7 @@ class _Step:
         self._readout, self._pooled = _Chain(network.V, fused), Window(network.pool[0], network.pool[0], 0, 0)
         self._dtype = next(network.parameters()).dtype
 
-    def push(
-        self, hidden: Tensor | None, detail: Tensor | None, estimate: Tensor | None, last: bool
-    ) -> Tensor | None:
+    def push(self, hidden: Tensor | None, detail: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
         if self._same:  # without feedback nothing changes any more
             return estimate
         self._hidden.put(hidden)
