@@ -11,6 +11,7 @@ those of the image held whole. --halos writes the table of halos alone.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import resource
 import subprocess
@@ -34,19 +35,21 @@ BLOCK = 1024
 MODELS = ("street", "membrane", "vessel")
 
 
-def block(row: int, column: int, channels: int) -> np.ndarray:
-    """A block of the image: noise of coarse and of fine grain, another one in each of 64 places."""
-    rng = np.random.default_rng((row * 8 + column) % 64)
-    grain = sum(np.kron(rng.normal(0, 20, (BLOCK // n, BLOCK // n, channels)), np.ones((n, n, 1))) for n in (2, 8, 64))
+@functools.cache
+def block(number: int, channels: int) -> np.ndarray:
+    """A block of the image: noise of coarse and of fine grain."""
+    rng = np.random.default_rng(number)
+    sides = {n: BLOCK // n for n in (2, 8, 64)}
+    noise = {n: rng.standard_normal((side, side, channels), np.float32) for n, side in sides.items()}
+    grain = sum(20 * values.repeat(n, 0).repeat(n, 1) for n, values in noise.items())
     return (128 + grain).clip(0, 255).astype(np.uint8)
 
 
 def make(path: Path, rows: int, columns: int, channels: int) -> None:
     blocks = [(row, column) for row in range(0, rows, BLOCK) for column in range(0, columns, BLOCK)]
-    parts = {n: block(n // 8, n % 8, channels) for n in range(64)}
 
     def at(row: int, column: int) -> np.ndarray:
-        return parts[(row // BLOCK * 8 + column // BLOCK) % 64]
+        return block((row // BLOCK * 3 + column // BLOCK) % 8, channels)
 
     if path.suffix == ".zarr":
         import zarr
@@ -104,7 +107,7 @@ def small(name: str, steps: int, least: float) -> dict:
     """An image in memory, for so many seconds at least."""
     keep_memory()
     model = retint.load(name)
-    image = block(0, 0, model.card.channels)
+    image = block(0, model.card.channels)
     model.label(image, steps)
     times: list[float] = []
     while sum(times) < least or len(times) < 3:
