@@ -143,7 +143,13 @@ def test_after_a_call_that_failed_none_is_made():
     with pytest.raises(OSError, match="full"), Behind() as behind:
         several(behind)
     assert made == []
-    with pytest.raises(KeyboardInterrupt), Behind() as behind:  # what ended the context is told
-        behind(lambda: made.append(1))
-        raise KeyboardInterrupt
+
+    def stopped():
+        with Behind() as behind:
+            behind(lambda: made.append(1))
+            behind(fail)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # what ended the context is told
+        stopped()
     assert made == [1]
