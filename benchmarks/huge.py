@@ -1,20 +1,24 @@
 """An image that is never held whole: its memory, its rate against a small image in memory, and the work that halos cost:
-python benchmarks/huge.py [--size 32768] [--model street] [--steps 8] [--format zarr|tiff].
+python benchmarks/huge.py [--size 32768] [--rows 4096] [--model street] [--steps 8] [--format zarr|tiff] | --halos.
 
-The image is seeded noise, smoothed at several scales, made and written by region. Each labelling has a process of its
-own. With --compare, labels are compared with those of the image held whole. Of the 1024 x 1024 pixels in memory the
-fastest of several runs counts.
+The image is seeded noise, smoothed at several scales, made and written by region. Memory and rate depend on the number of
+columns, not on that of rows, so --rows labels a part of the height. The labelling has a process of its own, whose peak
+memory is told; at several points it pauses while another process labels 1024 x 1024 pixels held in memory, again and again.
+The rates are compared by the medians of these turns, before, between and after. With --compare, labels are compared with
+those of the image held whole. --halos writes the table of halos alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,37 +29,42 @@ from retint.images import open_regions, regions
 from retint.labeling.lanes import ROOM, lanes
 from retint.labeling.large import LargeWish, label_large
 from retint.labeling.plan import plan
+from retint.network.hardware import keep_memory
 
 BLOCK = 1024
 MODELS = ("street", "membrane", "vessel")
 
 
-def block(row: int, column: int, channels: int) -> np.ndarray:
-    """A block of the image: noise of coarse and of fine grain, another one in each of 64 places."""
-    rng = np.random.default_rng((row * 8 + column) % 64)
-    grain = sum(np.kron(rng.normal(0, 20, (BLOCK // n, BLOCK // n, channels)), np.ones((n, n, 1))) for n in (2, 8, 64))
+@functools.cache
+def block(number: int, channels: int) -> np.ndarray:
+    """A block of the image: noise of coarse and of fine grain."""
+    rng = np.random.default_rng(number)
+    sides = {n: BLOCK // n for n in (2, 8, 64)}
+    noise = {n: rng.standard_normal((side, side, channels), np.float32) for n, side in sides.items()}
+    grain = sum(20 * values.repeat(n, 0).repeat(n, 1) for n, values in noise.items())
     return (128 + grain).clip(0, 255).astype(np.uint8)
 
 
-def make(path: Path, size: int, channels: int) -> None:
-    blocks = [(row, column) for row in range(0, size, BLOCK) for column in range(0, size, BLOCK)]
-    parts = {n: block(n // 8, n % 8, channels) for n in range(64)}
+def make(path: Path, rows: int, columns: int, channels: int) -> None:
+    blocks = [(row, column) for row in range(0, rows, BLOCK) for column in range(0, columns, BLOCK)]
 
     def at(row: int, column: int) -> np.ndarray:
-        return parts[(row // BLOCK * 8 + column // BLOCK) % 64]
+        return block((row // BLOCK * 3 + column // BLOCK) % 8, channels)
 
     if path.suffix == ".zarr":
         import zarr
 
-        array = zarr.create_array(path, shape=(size, size, channels), chunks=(BLOCK, BLOCK, channels), dtype=np.uint8)
+        array = zarr.create_array(
+            path, shape=(rows, columns, channels), chunks=(BLOCK, BLOCK, channels), dtype=np.uint8
+        )
         for row, column in blocks:
-            height, width = min(BLOCK, size - row), min(BLOCK, size - column)
+            height, width = min(BLOCK, rows - row), min(BLOCK, columns - column)
             array[row : row + height, column : column + width] = at(row, column)[:height, :width]
     else:
         import tifffile
 
         shown = "rgb" if channels == 3 else "minisblack"
-        shape = (size, size, channels) if channels > 1 else (size, size)
+        shape = (rows, columns, channels) if channels > 1 else (rows, columns)
         tiles = (at(row, column) if channels > 1 else at(row, column)[..., 0] for row, column in blocks)
         tifffile.imwrite(
             path,
@@ -69,13 +78,25 @@ def make(path: Path, size: int, channels: int) -> None:
         )
 
 
-def huge(image: Path, target: Path, name: str, steps: int) -> dict:
+def huge(image: Path, target: Path, name: str, steps: int, pauses: int) -> dict:
+    """Label, and wait for a line at so many points on the way; the time of waiting does not count."""
     regions.LARGE = 0  # smaller ones are tried in the same way
-    model = retint.load(name)
+    keep_memory()  # as `retint label` does
+    model, paused, passed = retint.load(name), 0.0, 0
+
+    def progress(done: int, all_: int) -> None:
+        nonlocal paused, passed
+        if passed < pauses and done * (pauses + 1) >= all_ * (passed + 1) and done < all_:
+            began = time.perf_counter()
+            passed += 1
+            print("pause", flush=True)
+            sys.stdin.readline()
+            paused += time.perf_counter() - began
+
     began = time.perf_counter()
-    found = label_large(model, open_regions(image, 2), target, LargeWish(steps, anew=True))
-    taken = time.perf_counter() - began
-    pixels = np.prod(open_regions(image, 2).shape[:2])
+    found = label_large(model, open_regions(image, 2), target, LargeWish(steps, anew=True), progress=progress)
+    taken = time.perf_counter() - began - paused
+    pixels = int(np.prod(open_regions(image, 2).shape[:2]))
     return {
         "seconds": round(taken, 1), "megapixels per second": round(pixels / taken / 1e6, 4), "change": found.changes[-1],
         "peak GiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20), 3),
@@ -83,17 +104,20 @@ def huge(image: Path, target: Path, name: str, steps: int) -> dict:
 
 
 def small(name: str, steps: int, least: float) -> dict:
+    """An image in memory, for so many seconds at least."""
+    keep_memory()
     model = retint.load(name)
-    image = block(0, 0, model.card.channels)
+    image = block(0, model.card.channels)
     model.label(image, steps)
     times: list[float] = []
     while sum(times) < least or len(times) < 3:
         began = time.perf_counter()
         model.label(image, steps)
         times.append(time.perf_counter() - began)
+    rates = image[..., 0].size / np.asarray(times) / 1e6
     return {
-        "megapixels per second": round(image[..., 0].size / min(times) / 1e6, 4), "runs": len(times),
-        "median megapixels per second": round(image[..., 0].size / float(np.median(times)) / 1e6, 4),
+        "median megapixels per second": round(float(np.median(rates)), 4),
+        "best": round(float(rates.max()), 4), "runs": len(times),
     }  # fmt: skip
 
 
@@ -107,71 +131,110 @@ def compare(image: Path, target: Path, name: str, steps: int) -> dict:
     return {"pixels that differ": int((labels != found).sum()), "of": labels.size}
 
 
-def halos(size: int) -> dict:
+def halos(widths: list[int]) -> dict:
     """Pixels computed for each one wanted, less one: in lanes, and in square tiles of a gibibyte as they would be."""
     rows = {}
     for name in MODELS:
-        model = retint.load(name)
-        network = model._network(None)
-        for steps in (2, 8):
+        network = retint.load(name)._network(None)
+        for steps in (2, 8, 64):
             halo = [sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry]
-            tiles = plan(network, (size, size), None, ROOM)
+            tiles = plan(network, (32768, 32768), None, ROOM)
             sides = [t * s for t, s in zip(tiles.tile, network.strides, strict=True)]
             square = np.prod([1 + h / s for h, s in zip(halo, sides, strict=True)]) - 1
             rows[f"{name}, {steps} steps"] = {
-                f"lanes, {size} wide": round(lanes(network, (size, size), steps).waste, 4),
-                "lanes, 1048576 wide": round(lanes(network, (1 << 20, 1 << 20), steps).waste, 4),
-                "square tiles of 1 GiB": round(float(square), 4), "halo, pixels": halo[0],
+                "halo, pixels": halo[0], "one lane, up to": widest(network, steps),
+                **{f"{width} wide": round(lanes(network, (width, width), steps).waste, 4) for width in widths},
+                "square tiles of 1 GiB": round(float(square), 4),
             }  # fmt: skip
     return rows
 
 
-def apart(*arguments: str) -> dict:
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+def widest(network: object, steps: int) -> int:
+    """The widest image, in thousands of pixels, that is one lane."""
+    low, high = 0, 1 << 12
+    while high - low > 1:
+        middle = (low + high) // 2
+        one = len(lanes(network, (4096, middle * 1000), steps).lanes) == 1
+        low, high = (middle, high) if one else (low, middle)
+    return low * 1000
+
+
+def apart(*arguments: str, pause: Callable[[], None] | None = None) -> dict:
+    """What a process of its own finds; `pause` is called when it pauses."""
+    command = [sys.executable, __file__, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        line = ""
+        for line in process.stdout:
+            if line == "pause\n":
+                pause()
+                process.stdin.write("\n")
+                process.stdin.flush()
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    return json.loads(line)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--size", type=int, default=32768)
+    options.add_argument("--size", type=int, default=32768, help="columns, and rows unless --rows says less")
+    options.add_argument("--rows", type=int, help="of the image")
     options.add_argument("--model", default="street")
     options.add_argument("--steps", type=int, default=8)
     options.add_argument("--format", choices=("zarr", "tiff"), default="zarr")
+    options.add_argument("--pauses", type=int, default=3, help="turns of the small image on the way")
+    options.add_argument("--turn", type=float, default=20.0, help="seconds of the small image at a turn, at least")
+    options.add_argument("--halos", action="store_true", help="write the table of halos, and no more")
     options.add_argument("--compare", action="store_true")
-    options.add_argument("--quick", action="store_true", help="1024 pixels a side, 2 steps, nothing written")
+    options.add_argument("--quick", action="store_true", help="2048 x 1024 pixels, 2 steps, nothing written")
     options.add_argument("--folder", help="for the image and its labels; it needs 4 bytes a pixel")
     options.add_argument("--one", nargs="*", help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.one:
         kind, *paths = given.one
         if kind == "small":
-            print(json.dumps(small(given.model, given.steps, 2.0 if given.quick else 20.0)))
+            found = small(given.model, given.steps, given.turn)
+        elif kind == "huge":
+            found = huge(*map(Path, paths), given.model, given.steps, given.pauses)
         else:
-            print(json.dumps({"huge": huge, "compare": compare}[kind](*map(Path, paths), given.model, given.steps)))
+            found = compare(*map(Path, paths), given.model, given.steps)
+        print(json.dumps(found))
+        return
+    if given.halos:
+        table = halos([8192, 32768, 1 << 20])
+        print(json.dumps(table, indent=1))
+        write("huge-halos", {"pixels computed for each one wanted, less one": table})
         return
     if given.quick:
-        given.size, given.steps = 1024, 2
-    same = ["--model", given.model, "--steps", str(given.steps), *(["--quick"] if given.quick else [])]
+        given.size, given.rows, given.steps, given.turn = 1024, 2048, 2, 2.0
+    rows = given.rows or given.size
+    same = ["--model", given.model, "--steps", str(given.steps), "--turn", str(given.turn)]
     suffix = {"zarr": ".zarr", "tiff": ".tif"}[given.format]
+    turns: list[dict] = []
+
+    def turn() -> None:
+        turns.append(apart(*same, "--one", "small"))
+        print("1024 x 1024 in memory", turns[-1], flush=True)
+
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         image, target = Path(folder) / f"image{suffix}", Path(folder) / "out" / f"image{suffix}"
-        make(image, given.size, retint.load(given.model).card.channels)
-        before = apart(*same, "--one", "small")
-        large = apart(*same, "--one", "huge", str(image), str(target))
-        after = apart(*same, "--one", "small")
-        held = max(before["megapixels per second"], after["megapixels per second"])
+        make(image, rows, given.size, retint.load(given.model).card.channels)
+        turn()
+        pauses = ["--pauses", str(given.pauses)]
+        large = apart(*same, *pauses, "--one", "huge", str(image), str(target), pause=turn)
+        turn()
+        rates = [found["median megapixels per second"] for found in turns]
         table = {
-            "size": given.size, "model": given.model, "steps": given.steps, "format": given.format, "by region": large,
-            "1024 x 1024 in memory, before and after": [before, after],
-            "rate against memory": round(large["megapixels per second"] / held, 3), "halo": halos(given.size),
+            "rows, columns": [rows, given.size], "of": "memory and rate depend on the columns, not on the rows",
+            "model": given.model, "steps": given.steps, "format": given.format, "by region": large,
+            "1024 x 1024 in memory, before, between and after": turns,
+            "rate against memory": round(large["megapixels per second"] / float(np.mean(rates)), 3),
+            "against the fastest and the slowest turn": [round(large["megapixels per second"] / r, 3) for r in (max(rates), min(rates))],
         }  # fmt: skip
         if given.compare:
             table["against the whole"] = apart(*same, "--one", "compare", str(image), str(target))
     print(json.dumps(table, indent=1))
     if not given.quick:
-        write(f"huge-{given.size}", table)
+        write(f"huge-{given.size}" if rows == given.size else f"huge-{rows}x{given.size}", table)
 
 
 if __name__ == "__main__":

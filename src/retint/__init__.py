@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .labeling import Labeling, Model, load
-    from .labeling.cluster import label_array
+    from .labeling.dask_array import label_array
     from .labeling.evaluate import evaluate
     from .learning import Settings, train
 
@@ -21,7 +21,7 @@ __all__ = ["Labeling", "Model", "Settings", "evaluate", "label_array", "load", "
 
 _HOMES = {
     "Labeling": "labeling", "Model": "labeling", "load": "labeling", "evaluate": "labeling.evaluate",
-    "label_array": "labeling.cluster",
+    "label_array": "labeling.dask_array",
     "Settings": "learning", "train": "learning",
 }  # fmt: skip
 

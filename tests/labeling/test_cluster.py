@@ -11,7 +11,8 @@ from made import fresh, make_model
 from retint.errors import RetintError
 from retint.images import open_regions
 from retint.labeling import load
-from retint.labeling.cluster import _sides, label_array, label_on_cluster
+from retint.labeling.cluster import _sides, label_on_cluster
+from retint.labeling.dask_array import label_array
 from retint.labeling.files import Wish, label_files
 from retint.labeling.large import LargeWish
 from retint.modelfile import save_model

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,13 +11,16 @@ import time
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import retint.images.regions as regions
 from made import make_model, model_file
 from retint.errors import RetintError
 from retint.images import HeldLabels, open_regions
+from retint.images.tiff_regions import TiffRegions
 from retint.labeling.files import Wish, label_files
-from retint.labeling.large import sampled, thumbnail
+from retint.labeling.large import LargeWish, label_large, sampled, thumbnail
 from retint.labeling.partial import Journal, PartialLabels, partial_folder
 
 RNG = np.random.default_rng(0)
@@ -168,3 +172,46 @@ def test_a_thumbnail_is_the_reduced_image(large, monkeypatch):
     assert np.abs(small.astype(int) - pictures.reduced(IMAGE)).max() <= 1
     labels = IMAGE[..., 0]
     assert sampled(HeldLabels(labels), small.shape[:2]).shape == small.shape[:2]
+
+
+class Breaking:
+    """A reader that takes its time, and fails beyond a row."""
+
+    def __init__(self, reader, row):
+        self._reader, self._row = reader, row
+
+    def __getattr__(self, name):
+        return getattr(self._reader, name)
+
+    def read(self, box):
+        time.sleep(0.01)
+        if box[0][1] > self._row and box[0][1] - box[0][0] > 1:
+            raise ValueError("the disk is gone")
+        return self._reader.read(box)
+
+
+def test_a_reader_that_fails_is_told_in_a_line_and_nothing_done_is_lost(model, large, tmp_path, monkeypatch):
+    import retint.labeling.large as module
+
+    monkeypatch.setattr(module, "identity", lambda reader: {"name": "a"})
+    reader, wish, target = open_regions(large, 2), LargeWish(1, tile=(32, 150)), tmp_path / "a.tif"
+    with pytest.raises(RetintError, match=r"a\.tif.*the disk is gone") as error:
+        label_large(model, Breaking(reader, 190), target, wish)
+    assert "\n" not in str(error.value)
+    told = []
+    label_large(model, Breaking(reader, 1000), target, wish, say=told.append)
+    assert re.fullmatch(r".*a\.tif: goes on after [1-5] of 7 pieces", "".join(told))
+    assert np.array_equal(tifffile.imread(target), model.label(IMAGE, 1).labels)
+
+
+@settings(max_examples=8)
+@given(rows=st.integers(1, 90), columns=st.integers(1, 70), tile=st.sampled_from([None, 16, (32, 48)]), data=st.data())
+def test_by_region_equals_in_memory_at_any_size(tmp_path_factory, rows, columns, tile, data):
+    folder, model = tmp_path_factory.mktemp("any"), make_model()
+    steps = data.draw(st.integers(1, 3))
+    tifffile.imwrite(folder / "a.tif", IMAGE[:rows, :columns], tile=(32, 32))
+    reader = TiffRegions.open(folder / "a.tif", 0)
+    found = label_large(model, reader, folder / "out.tif", LargeWish(steps, tile=tile))
+    expected = model.label(IMAGE[:rows, :columns], steps)
+    assert np.array_equal(tifffile.imread(folder / "out.tif"), expected.labels)
+    assert found.changes == pytest.approx(expected.changes)

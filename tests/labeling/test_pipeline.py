@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from retint.labeling.pipeline import pipelined
+from retint.labeling.pipeline import Behind, pipelined, read_ahead
 
 
 def never(_):
@@ -95,3 +95,61 @@ def test_an_interrupt_finishes_what_is_being_written_and_begins_nothing():
     with pytest.raises(KeyboardInterrupt):
         list(pipelined(range(100), lambda n: n, compute, write, never))
     assert begun == written == [0]
+
+
+def test_reading_ahead_keeps_the_order_and_reads_no_more_than_asked():
+    read, gone = [], threading.Event()
+
+    def slow(n):
+        read.append(n)
+        gone.wait(0.01)
+        return 2 * n
+
+    found = read_ahead(range(50), slow, most=2)
+    assert [next(found) for _ in range(3)] == [0, 2, 4]
+    found.close()
+    assert len(read) <= 6
+    assert list(read_ahead([], slow)) == []
+    assert list(read_ahead(range(5), slow, most=0)) == [0, 2, 4, 6, 8]
+
+
+def test_what_reading_raises_comes_at_its_turn():
+    found = read_ahead([1, 2, 0, 4], lambda n: 1 / n)
+    assert [next(found), next(found)] == [1, 0.5]
+    with pytest.raises(ZeroDivisionError):
+        next(found)
+
+
+def test_calls_behind_are_made_in_turn_and_end_with_the_context():
+    made, slow = [], threading.Event()
+    with Behind() as behind:
+        for n in range(6):
+            behind(lambda n=n: (slow.wait(0.01), made.append(n))[1])
+    assert made == list(range(6))
+
+
+def test_after_a_call_that_failed_none_is_made():
+    made = []
+
+    def fail():
+        raise OSError("full")
+
+    def several(behind):
+        made.clear()
+        behind(fail)
+        for _ in range(5):
+            behind(lambda: made.append(1))
+
+    with pytest.raises(OSError, match="full"), Behind() as behind:
+        several(behind)
+    assert made == []
+
+    def stopped():
+        with Behind() as behind:
+            behind(lambda: made.append(1))
+            behind(fail)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # what ended the context is told
+        stopped()
+    assert made == [1]

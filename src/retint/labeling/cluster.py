@@ -1,8 +1,7 @@
-"""Labelling on several machines with Dask: blocks of an image, each with its halo, each equal to that part of the whole.
+"""Labelling of files on several machines with Dask: blocks of an image, each with its halo, each equal to that part of the whole.
 
-`label_array` is for Dask arrays. `label_on_cluster` is for files: workers share nothing but the store that holds image
-and labels. Each loads the model once, reads the region that a block needs, and writes the block's own chunks. Needs
-dask and distributed.
+Workers share nothing but the store that holds image and labels. Each loads the model once, reads the region that a block
+needs, and writes the block's own chunks. Needs dask and distributed. Dask arrays: see `dask_array`.
 """
 
 from __future__ import annotations
@@ -19,19 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..errors import RetintError
 from ..images import RegionReader, open_regions
-from ..images.regions import need
 from ..images.zarr_regions import ZarrRegions
 from ..wholefile import whole_folder
+from .dask_array import needed, one_thread, refuse
 from .lanes import Lanes, lanes
 from .large import Finish, Found, LargeWish, Progress, facts_of, summary
 from .model import Model, load
 from .partial import Journal
-from .rows import flows
 from .source import Source
 from .stream import Stream
 from .tiles import Box, slices
@@ -57,47 +54,6 @@ class _Job:
     plan: Lanes
 
 
-def label_array(image: Any, model: Model, steps: int | None = None, precision: Any = None) -> Any:
-    """Label a Dask array; nothing is computed until it is asked for.
-
-    Each block reads its halo from its neighbours; the labels equal those of the whole image, to rounding. Blocks may have
-    any sizes; small ones read and compute more halo than image (see docs/large.md).
-
-    Args:
-        image: (rows, columns) or (rows, columns, channels), with slices before them for a 3-D model.
-        model: the model; it travels to each worker once.
-        steps: how many; the card says how many by default.
-        precision: see `Model`.
-
-    Returns:
-        Dask array of the spatial axes, uint8, with the image's chunks.
-
-    Raises:
-        RetintError: the array or the model is not such a one, or dask is not installed.
-    """
-    dask = _need("dask")
-    array = _need("dask.array")
-    _refuse(model, "dask array")
-    if image.ndim not in (model.dims, model.dims + 1) or any(np.isnan(n) for n in image.shape):
-        raise RetintError(
-            f"dask array of shape {image.shape}; expected {model.dims} axes of known length, and one for channels at most"
-        )
-    whole = (*map(int, image.shape[: model.dims]), int(image.shape[-1]) if image.ndim > model.dims else 1)
-    hollow = Source(_Part(None, whole, image.dtype, ()), model.card, model.dims, "dask array")
-    size, count = tuple(map(int, image.shape[: model.dims])), steps or model.card.steps
-    spans = [np.cumsum([0, *chunk]) for chunk in image.chunks[: model.dims]]
-    tile = tuple(int(np.diff(span).max()) for span in spans)
-    plan = lanes(model._network(precision), size, count, tile)
-    shared = dask.delayed(model, pure=False, traverse=False)
-    blocks = np.empty([len(span) - 1 for span in spans], object)
-    for place in np.ndindex(*blocks.shape):
-        box = tuple((int(span[k]), int(span[k + 1])) for span, k in zip(spans, place, strict=True))
-        needs = Stream(model._network(precision), hollow, plan, box, count, alone=True).needs
-        part = dask.delayed(_label_part)(image[slices(needs)], needs, whole, shared, plan, box, count, precision)
-        blocks[place] = array.from_delayed(part, tuple(b - a for a, b in box), np.uint8)
-    return array.block(blocks.tolist())
-
-
 def label_on_cluster(
     model: Model, reader: RegionReader, target: Path, wish: LargeWish, cluster: str, finish: Finish | None = None,
     say: Callable[[str], None] | None = None, progress: Progress | None = None,
@@ -113,9 +69,9 @@ def label_on_cluster(
     Raises:
         RetintError: something does not fit, no cluster answers, or a block failed again and again.
     """
-    distributed = _need("distributed")
-    zarr = _need("zarr")
-    _refuse(model, str(reader.path))
+    distributed = needed("distributed")
+    zarr = needed("zarr")
+    refuse(model, str(reader.path))
     if model.file is None:
         raise RetintError(f"{model.name}: has no file; expected a model that workers can load: save it first")
     steps = wish.steps or model.card.steps
@@ -170,33 +126,11 @@ def label_on_cluster(
     return found
 
 
-class _Part:
-    """A part of an array, as a reader of the whole; see `RegionReader`."""
-
-    path = Path("dask array")
-
-    def __init__(self, values: NDArray[Any] | None, shape: Sequence[int], dtype: Any, corner: Sequence[int]) -> None:
-        self._values, self._corner = values, corner
-        self.shape: tuple[int, ...] = tuple(shape)
-        self.dtype = np.dtype(dtype)
-
-    def read(self, box: Box) -> NDArray[Any]:
-        """The pixels of a box."""
-        if self._values is None:
-            return np.zeros((*(b - a for a, b in box), self.shape[-1]), self.dtype)
-        index = tuple(slice(a - first, b - first) for (a, b), first in zip(box, self._corner, strict=True))
-        return self._values[index]
-
-    def at(self, scale: float) -> _Part:
-        """Itself."""
-        return self
-
-
 class _Result:
     """The labels that the workers wrote, read by region."""
 
     def __init__(self, folder: Path, reader: Any, shape: Sequence[int]) -> None:
-        self._array = _need("zarr").open_group(folder, mode="r")["0"]
+        self._array = needed("zarr").open_group(folder, mode="r")["0"]
         self._reader, self.shape = reader, tuple(shape)
 
     def read(self, box: Box) -> NDArray[np.uint8]:
@@ -235,14 +169,14 @@ def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: in
 
 def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     """On a worker: label a block and write its chunks. Done twice, it writes the same."""
-    _one_thread()
+    one_thread()
     box = job.plan.piece(number)
     model = _loaded(job.model, job.device)
     reader: Any = open_regions(job.image, job.dims)
     network = model._network(job.wish.precision)
     source = Source(reader, model.card, model.dims, str(job.image), job.wish.scale)
     stream = Stream(network, source, job.plan, box, job.steps, job.wish.scale, alone=True)
-    array = _need("zarr").open_group(job.labels, mode="r+")[job.array]
+    array = needed("zarr").open_group(job.labels, mode="r+")[job.array]
     index = reader.index if isinstance(reader, ZarrRegions) else slices
     pixels = np.zeros(len(model.classes), np.int64)
     rows, first, held = _chunk(job.plan.rows), box[0][0], list[NDArray[np.uint8]]()
@@ -257,41 +191,10 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     return number, {"changed": stream.counts(box), "pixels": pixels.tolist()}
 
 
-def _label_part(
-    values: NDArray[Any],
-    needs: Box,
-    shape: Sequence[int],
-    model: Model,
-    plan: Lanes,
-    box: Box,
-    steps: int,
-    precision: Any,
-) -> NDArray[np.uint8]:
-    """On a worker: the labels of a block of an array, from the pixels that it needs."""
-    _one_thread()
-    if values.ndim == model.dims:
-        values = values[..., None]
-    part = _Part(values, shape, values.dtype, [a for a, _ in needs])
-    source = Source(part, model.card, model.dims, "dask array")
-    stream = Stream(model._network(precision), source, plan, box, steps, alone=True)
-    return np.concatenate([labels for _, labels in stream])
-
-
 @functools.lru_cache(maxsize=2)
 def _loaded(file: Path, device: str) -> Model:
     """A worker's model, once for each process."""
     return load(file, device)
-
-
-def _one_thread() -> None:
-    """On a worker of a cluster each thread labels a block of its own."""
-    try:
-        from distributed import get_worker
-
-        get_worker()
-    except (ImportError, ValueError):  # another of Dask's schedulers
-        return
-    torch.set_num_threads(1)  # it holds for the thread that calls it
 
 
 @contextmanager
@@ -333,12 +236,3 @@ def _up(n: float) -> int:
 def _chunk(side: int) -> int:
     """Of a block's side: chunks that no other block shares."""
     return _GRAIN if side % _GRAIN == 0 else side
-
-
-def _refuse(model: Model, where: str) -> None:
-    if not flows(model._network(None)):
-        raise RetintError(f"{where}: {model.name} takes all steps at once; it labels only images that are read whole")
-
-
-def _need(package: str) -> Any:
-    return need(package, "cluster,volumes", Path("--cluster"), "a wish for several machines")

@@ -8,21 +8,19 @@ the rows before it that its labels can see are computed first.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, lcm, prod
 
-from torch import nn
-
 from ..network import RecurrentNetwork
-from ..network.layers import Unit
+from ..network.work import Walked, walk
 from .plan import TileSide
 from .tiles import Box, Tile
 
 ROOM = 1 << 30
 """Bytes that the planes of a lane may take."""
 
-_BAND = 1 << 21  # pixels of a band, about
+_BAND = 1 << 20  # pixels of a band, about: what is computed at a time lies near the processor
 _COPIES = 3  # of a band's widest planes at a time: a layer's input, its output, and the rows joined
 _GRAIN = 512  # rows and columns in which labels are stored
 _PIECE = 1 << 24  # pixels of a piece, about
@@ -79,8 +77,12 @@ def lanes(
     geometry = network.geometry
     halos = [sum(g.tile_halo(steps, False)) * g.stride / scale for g in geometry]
     grains = [lcm(16, g.period) for g in geometry]
-    kept, widest = _demand(network, steps)
-    across = ROOM / 2 / (4 * kept) / scale ** (len(size) - 1)
+    demand = _demand(network, steps)
+    floats, shrunk, period = ROOM / 4, scale ** (len(size) - 1), geometry[0].period
+    pixels = min(_BAND, floats / 4 / demand.band)
+    across = (floats - demand.band * pixels) / demand.across / shrunk
+    # a band has a period of rows at least
+    across = min(across, floats / (demand.across + demand.band * period) / shrunk)
     if tile is None:
         sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across)
         wide = prod(side + halo for side, halo in zip(sides, halos[1:], strict=True))
@@ -89,8 +91,7 @@ def lanes(
         given = [tile] * len(size) if isinstance(tile, int) else list(tile)
         rows, *sides = (_up(t, grain) for t, grain in zip(given, grains, strict=True))
     wide = prod(min(side + halo, n) for side, halo, n in zip(sides, halos[1:], size[1:], strict=True))
-    most = min(_BAND, ROOM / 2 / (4 * widest * _COPIES)) / wide / scale ** (len(size) - 1)
-    band = max(int(min(most, rows * scale)) // geometry[0].period, 1) * geometry[0].period
+    band = max(int(min(pixels / (wide * shrunk), rows * scale)) // period, 1) * period
     before = geometry[0].tile_halo(steps, False)[0] * geometry[0].stride
     spans = [_spans(n, side) for n, side in zip(size[1:], sides, strict=True)]
     waste = prod(1 + (len(s) - 1) * halo / n for s, halo, n in zip(spans, halos[1:], size[1:], strict=True)) - 1
@@ -149,33 +150,42 @@ def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], m
         counts[max(cuts, key=lambda axis: sides[axis] / max(halos[axis], 1))] += 1
 
 
-def _demand(network: RecurrentNetwork, steps: int) -> tuple[float, float]:
-    """Floats that are kept for each pixel across the rows, and those of the widest plane for each pixel of a band."""
-    units, branch = network.context_units, network.architecture.branch
-    _, _, *fine = _chain(units[:branch], 1.0, 1.0)
-    kept_d, widest_d, *_ = _chain(network.D, *fine)
-    kept_u, widest_u, density, hidden = _chain(units, 1.0, 1.0)
-    grid = [1 / s for s in network.strides]
-    kept_w, widest_w, *_ = _chain(network.W, prod(grid[1:]), grid[0])
-    kept_v, widest_v, *_ = _chain(network.V, density / prod(network.pool[1:]), hidden / network.pool[0])
+@dataclass(frozen=True)
+class _Demand:
+    """Floats that a lane takes: for each pixel across the rows, and for each pixel of a band."""
+
+    across: float
+    band: float
+
+
+def _demand(network: RecurrentNetwork, steps: int) -> _Demand:
+    """What a lane takes; see `windows.Window` for the rows that layers keep."""
+    units, branch, image = network.context_units, network.architecture.branch, (1.0, 1.0)
+    context = walk(units, image)
+    *_, stem = [image, *(layer.after for layer in context[:branch])]
+    hidden = context[-1].after
+    pooled = hidden[0] / network.pool[0], hidden[1] / prod(network.pool[1:])
+    detail = walk(network.D, stem)
+    feedback = walk(network.W, (1 / network.strides[0], 1 / prod(network.strides[1:])))
+    parts = [(1, context), (1, detail), (steps - 1, feedback), (steps, walk(network.V, pooled))]
     ahead = network.geometry[0].start_halo(1)[1] / network.geometry[0].per_period  # hidden rows that a step waits for
-    channels = network.context_channels
-    kept = kept_u + kept_d + (steps - 1) * (kept_w + ahead * channels * density) + steps * kept_v
-    return kept, max(8.0, 3.0 * network.channels, widest_u, widest_d, widest_w, widest_v)
+    waiting = network.context_channels * hidden[1]
+    kept = (steps - 1) * ahead * waiting + sum(n * _held(layer)[0] for n, part in parts for layer in part)
+    room = waiting * hidden[0] + sum(n * _held(layer)[1] for n, part in parts for layer in part)
+    widest = max(layer.unit.conv.out_channels * prod(layer.within) for _, part in parts for layer in part)
+    return _Demand(kept, room + _COPIES * max(8.0, 3.0 * network.channels, widest))
 
 
-def _chain(layers: Iterable[nn.Module], across: float, along: float) -> tuple[float, float, float, float]:
-    """For each pixel across: floats of the rows that the layers keep; of a pixel: those of the widest plane; and how
-    many cells there are for each pixel, across and along, after the layers."""
-    kept = widest = 0.0
-    for unit in layers:
-        assert isinstance(unit, Unit)
-        kernel, stride, dilation = unit.layer.along(0)
-        kept += (dilation * (kernel - 1) + 1 + unit.pool[0] - 1) * unit.conv.in_channels * across
-        across, along = across / prod(unit.conv.stride[1:]), along / stride
-        widest = max(widest, unit.conv.out_channels * across * along)
-        across, along = across * prod(unit.up[1:]) / prod(unit.pool[1:]), along * unit.up[0] / unit.pool[0]
-    return kept, widest, across, along
+def _held(layer: Walked) -> tuple[float, float]:
+    """Floats of the buffers in which a layer keeps rows: twice those that it sees again, and a band."""
+    unit, floats = layer.unit, [0.0, 0.0]
+    kernel, stride, dilation = unit.layer.along(0)
+    if (again := dilation * (kernel - 1) + 1 - stride) > 0:
+        floats = [2 * again * unit.conv.in_channels * layer.before[1], unit.conv.in_channels * prod(layer.before)]
+    if unit.pool[0] > 1:
+        floats[0] += 2 * unit.pool[0] * unit.conv.out_channels * layer.within[1]
+        floats[1] += unit.conv.out_channels * prod(layer.within)
+    return floats[0], floats[1]
 
 
 def _spans(n: int, side: int) -> list[tuple[int, int]]:

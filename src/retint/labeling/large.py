@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from ..network.hardware import Precision
 from .lanes import Lanes, lanes
 from .model import Model
 from .partial import Journal, PartialLabels
+from .pipeline import Behind
 from .plan import TileSide
 from .rows import flows
 from .source import Source
@@ -180,17 +183,26 @@ def _label_lane(
     journal: Journal,
     progress: Progress | None,
 ) -> None:
-    """The pieces of a lane that are left, one after another."""
+    """The pieces of a lane that are left, one after another; the last is written while the next is computed."""
     waiting: list[NDArray[np.uint8]] = []
-    for (_, last), part in stream:
-        waiting.append(part)
-        while left and last >= plan.piece(left[0])[0][1]:
-            box = plan.piece(left[0])
-            held = np.concatenate(waiting)
-            count = box[0][1] - box[0][0]
-            labels.write(box, held[:count])
-            pixels = np.bincount(held[:count].ravel(), minlength=len(model.classes))
-            journal.note(left.pop(0), changed=stream.counts(box), pixels=pixels.tolist())
-            waiting = [held[count:]]
-            if progress:
-                progress(len(journal.done), plan.count)
+
+    def written(number: int, part: NDArray[np.uint8], changed: list[int]) -> None:
+        labels.write(plan.piece(number), part)
+        pixels = np.bincount(part.ravel(), minlength=len(model.classes))
+        journal.note(number, changed=changed, pixels=pixels.tolist())
+
+    def tell() -> None:
+        if progress:
+            progress(len(journal.done), plan.count)
+
+    with Behind() as behind, closing(stream.__iter__()) as bands:
+        for (_, last), band in bands:
+            waiting.append(band)
+            while left and last >= plan.piece(left[0])[0][1]:
+                box = plan.piece(left[0])
+                held = np.concatenate(waiting)
+                count = box[0][1] - box[0][0]
+                behind(partial(written, left.pop(0), held[:count], stream.counts(box)))
+                waiting = [held[count:]]
+                tell()
+    tell()

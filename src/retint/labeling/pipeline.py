@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
+from types import TracebackType
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -62,6 +64,62 @@ def pipelined(
                 yield behind
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
+
+
+def read_ahead(items: Iterable[Item], read: Callable[[Item], Read], most: int = 2) -> Generator[Read, None, None]:
+    """What is read of each item in turn; a thread reads at most so many items ahead.
+
+    What `read` raises is raised when its item's turn comes. Closed, it ends with the item that is being read.
+    """
+    waiting: deque[Future[Read]] = deque()
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            for item in items:
+                waiting.append(reader.submit(read, item))
+                if len(waiting) > most:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)
+
+
+class Behind:
+    """Calls that a thread makes in turn, while others are prepared; at most one waits.
+
+    After a call that failed none is made. What it raised is raised by the next call that is given, or when the context
+    ends, which waits for all calls, unless it ends by another error.
+    """
+
+    def __init__(self) -> None:
+        self._thread, self._waiting = ThreadPoolExecutor(1), deque[Future[None]]()
+        self._error: BaseException | None = None
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        """Have a call made."""
+        while len(self._waiting) > 1:
+            self._waiting.popleft().result()
+        self._raise()
+        self._waiting.append(self._thread.submit(self._make, call))
+
+    def __enter__(self) -> Behind:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._thread.shutdown()
+        if error is None:
+            self._raise()
+
+    def _make(self, call: Callable[[], None]) -> None:
+        if self._error is None:
+            try:
+                call()
+            except BaseException as error:  # raised where the calls come from
+                self._error = error
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 def _begun(writer: ThreadPoolExecutor, write: Callable[[Computed], Written], computed: Computed) -> Future[Written]:

@@ -8,7 +8,6 @@ the place of rows.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +18,8 @@ from torch.nn import functional as F
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
+from .backends.fused import at_once, one_pass, plain, possible
+from .windows import Queue, Window
 
 _CONVOLUTION: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 
@@ -51,113 +52,71 @@ class Rows:
             For each step (1, K, rows, columns), float32.
         """
         with torch.inference_mode():
-            context = self._context.push(image, last)
+            hidden, detail = self._context.push(image, last)
             estimate: Tensor | None = None
             estimates = []
             for step in self._steps:
-                estimate = step.push(context, estimate, last)
+                estimate = step.push(hidden, detail, estimate, last)
                 estimates.append(estimate)
         return estimates
 
 
-class Queue:
-    """Rows that wait, along an axis of tensors; they are not copied until they are taken."""
+class _Layer:
+    """One `Unit`.
 
-    def __init__(self, axis: int = 2) -> None:
-        self._axis, self._parts, self.rows = axis, deque[Tensor](), 0
-
-    def put(self, rows: Tensor | None) -> None:
-        """Add rows behind."""
-        if rows is not None:
-            self._parts.append(rows)
-            self.rows += rows.shape[self._axis]
-
-    def take(self, count: int) -> Tensor:
-        """Remove rows from the front."""
-        self.rows -= count
-        taken = []
-        while count:
-            part = self._parts.popleft()
-            have = part.shape[self._axis]
-            if have > count:
-                self._parts.appendleft(part.narrow(self._axis, count, have - count))
-                part = part.narrow(self._axis, 0, count)
-            taken.append(part)
-            count -= part.shape[self._axis]
-        return taken[0] if len(taken) == 1 else torch.cat(taken, self._axis)
-
-
-class _Window:
-    """Rows collected until a layer can make its next ones.
-
-    Row i of the layer's output sees the rows stride * i - before ... stride * i - before + reach - 1 of its input.
+    Args:
+        unit: the layer.
+        fused: whether torch can compute convolution, addition and rectifier in one pass; see `backends.fused`.
     """
 
-    def __init__(self, reach: int, stride: int, before: int, after: int) -> None:
-        self._reach, self._stride, self._before, self._after = max(reach, stride), stride, before, after
-        self._kept: Tensor | None = None
-
-    def push(self, rows: Tensor | None, last: bool) -> tuple[Tensor, int] | None:
-        """The rows that the next outputs see, and how many outputs these are."""
-        if rows is None and (self._kept is None or not last):
-            return None
-        parts = [part for part in (self._kept, rows) if part is not None]
-        if self._kept is None and self._before:
-            parts.insert(0, _zeros(parts[0], self._before))
-        if last and self._after:
-            parts.append(_zeros(parts[0], self._after))
-        held = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
-        count = max((held.shape[2] - self._reach) // self._stride + 1, 0)
-        gone = count * self._stride
-        # a copy, so that the rows gone are freed
-        self._kept = held.narrow(2, gone, held.shape[2] - gone).clone() if gone else held
-        return (held.narrow(2, 0, gone - self._stride + self._reach), count) if count else None
-
-
-class _Layer:
-    """One `Unit`."""
-
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, fused: bool) -> None:
         self._unit, layer, dims = unit, unit.layer, len(unit.pool)
         kernel, stride, dilation = layer.along(0)
         pads = [layer.padding(axis) for axis in range(dims)]
         self._before = pads[0][0]
-        self._window = _Window(dilation * (kernel - 1) + 1, stride, *pads[0])
-        self._pooled = _Window(unit.pool[0], unit.pool[0], 0, 0)
+        self._window = Window(dilation * (kernel - 1) + 1, stride, *pads[0])
+        self._pooled = Window(unit.pool[0], unit.pool[0], 0, 0)
         even = all(before == after for before, after in pads[1:])
         self._pads = [] if even else [n for pair in reversed(pads[1:]) for n in pair]
         self._padding = (0, *(before if even else 0 for before, _ in pads[1:]))
         self._convolution = _CONVOLUTION[dims]
+        self._fused = fused and at_once(unit)
 
     def push(self, rows: Tensor | None, last: bool, detail: Tensor | None = None) -> Tensor | None:
-        unit, conv = self._unit, self._unit.conv
+        unit = self._unit
         seen = self._window.push(rows, last)
-        y: Tensor | None = None
-        if seen is not None:
-            x, count = seen
-            wide = F.pad(x, [*self._pads, 0, 0]) if self._pads else x
-            y = self._convolution(wide, conv.weight, conv.bias, conv.stride, self._padding, conv.dilation)
-            assert y is not None
-            if unit.norm is not None:
-                y = unit.norm(y)
-            if unit.layer.residual:
-                y += x.narrow(2, self._before, count)
-            if detail is not None:
-                y += detail
+        y = None if seen is None else self._convolved(*seen, detail)
         if max(unit.pool) > 1:
             pooled = self._pooled.push(y, last)
             y = None if pooled is None else max_pool(pooled[0], unit.pool)
         if y is None:
             return None
-        y = ACTIVATIONS[unit.layer.activation](y)
+        if not self._fused:
+            y = ACTIVATIONS[unit.layer.activation](y)
         return finer(y, unit.up) if max(unit.up) > 1 else y
+
+    def _convolved(self, x: Tensor, count: int, detail: Tensor | None) -> Tensor:
+        """The convolution, and what is added to it; if fused, its rectifier too."""
+        unit, conv = self._unit, self._unit.conv
+        added = [x.narrow(2, self._before, count)] if unit.layer.residual else []
+        added += [] if detail is None else [detail]
+        wide = F.pad(x, [*self._pads, 0, 0]) if self._pads else x
+        if self._fused:
+            plus = None if not added else laid_out(added[0] if len(added) == 1 else added[0] + added[1])
+            return one_pass(unit, wide, plus, unit.layer.activation, self._padding)
+        y: Tensor = self._convolution(wide, conv.weight, conv.bias, conv.stride, self._padding, conv.dilation)
+        if unit.norm is not None:
+            y = unit.norm(y)
+        for other in added:
+            y += other
+        return y
 
 
 class _Chain:
     """Layers one after another."""
 
-    def __init__(self, units: Iterable[nn.Module]) -> None:
-        self._layers = [_Layer(unit) for unit in units if isinstance(unit, Unit)]
+    def __init__(self, units: Iterable[nn.Module], fused: bool) -> None:
+        self._layers = [_Layer(unit, fused) for unit in units if isinstance(unit, Unit)]
 
     def push(self, rows: Tensor | None, last: bool, detail: Tensor | None = None) -> Tensor | None:
         """The next rows; the detail, of as many rows as are given, is added in the first layer, which is of one cell."""
@@ -169,61 +128,64 @@ class _Chain:
 
 
 class _Context:
-    """U * X, as `RecurrentNetwork.context` has it."""
+    """U * X, as `RecurrentNetwork.context` has it; the hidden layer's planes and the detail's apart."""
 
     def __init__(self, network: RecurrentNetwork) -> None:
-        units, branch = network.context_units, network.architecture.branch
-        self._stem, self._trunk, self._detail = _Chain(units[:branch]), _Chain(units[branch:]), _Chain(network.D)
-        self._beside = Queue() if len(network.D) else None
+        units, branch, fused = network.context_units, network.architecture.branch, possible(network)
+        self._stem, self._trunk = _Chain(units[:branch], fused), _Chain(units[branch:], fused)
+        self._detail = _Chain(network.D, fused) if len(network.D) else None
 
-    def push(self, image: Tensor, last: bool) -> Tensor | None:
+    def push(self, image: Tensor, last: bool) -> tuple[Tensor | None, Tensor | None]:
         fine = self._stem.push(image, last)
-        hidden = self._trunk.push(fine, last)
-        if self._beside is None:
-            return hidden
-        self._beside.put(self._detail.push(fine, last))
-        return None if hidden is None else torch.cat([hidden, self._beside.take(hidden.shape[2])], 1)
+        return self._trunk.push(fine, last), None if self._detail is None else self._detail.push(fine, last)
 
 
 class _Step:
     """Y(t) from U * X and Y(t-1), as `RecurrentNetwork.step` has it."""
 
     def __init__(self, network: RecurrentNetwork, first: bool) -> None:
-        self._network, self._same = network, not first and not len(network.W)
-        self._feedback = None if first or self._same else _Chain(network.W)
-        self._readout, self._pooled = _Chain(network.V), _Window(network.pool[0], network.pool[0], 0, 0)
-        self._context, self._fed = Queue(), Queue()
+        self._network, self._same, fused = network, not first and not len(network.W), possible(network)
+        units = [] if first or self._same else [unit for unit in network.W if isinstance(unit, Unit)]
+        rectified = network.architecture.activation == "relu" and max(network.pool) == 1
+        ends = fused and rectified and bool(units) and plain(units[-1]) and max(units[-1].conv.kernel_size) == 1
+        self._end = units.pop() if ends else None  # of W: it, the context and the rectifier are one pass
+        self._hidden, self._detail = Queue(), Queue() if len(network.D) else None
+        self._feedback = None if first or self._same else _Chain(units, fused)
+        self._fed = None if self._feedback is None else Queue()
+        self._queues = [queue for queue in (self._hidden, self._detail, self._fed) if queue is not None]
+        self._readout, self._pooled = _Chain(network.V, fused), Window(network.pool[0], network.pool[0], 0, 0)
         self._dtype = next(network.parameters()).dtype
 
-    def push(self, context: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
+    def push(self, hidden: Tensor | None, detail: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
         if self._same:  # without feedback nothing changes any more
             return estimate
-        hidden, detail = None, None
-        if self._feedback is not None:
-            hidden, detail = self._beside(self._feedback, context, estimate, last)
-        elif context is not None:
-            hidden, detail = self._network.parts(context)
+        self._hidden.put(hidden)
+        if self._detail is not None:
+            self._detail.put(detail)
+        if self._feedback is not None and self._fed is not None:
+            given = None if estimate is None else laid_out(estimate.to(self._dtype))
+            self._fed.put(self._feedback.push(given, last))
+        ready = min(queue.rows for queue in self._queues)
+        found = [] if ready or not last else [self._scores(None, True)]
+        while ready:  # as the rows lie, so that none is copied to lie beside others
+            count = min(ready, *(queue.front for queue in self._queues))
+            ready -= count
+            found.append(self._scores(count, last and not ready))
+        estimates = [torch.softmax(scores.float(), 1) for scores in found if scores is not None]
+        return torch.cat(estimates, 2) if len(estimates) > 1 else next(iter(estimates), None)
+
+    def _scores(self, count: int | None, last: bool) -> Tensor | None:
+        """V * g(U * X + W * Y(t-1)) of rows that all queues have; None of no more rows."""
+        if count is None:
+            return self._read(None, None, last)
+        hidden = self._hidden.take(count)
+        detail = None if self._detail is None else self._detail.take(count)
+        if self._fed is not None and self._end is not None:
+            return self._readout.push(one_pass(self._end, self._fed.take(count), hidden, "relu"), last, detail)
+        return self._read(hidden if self._fed is None else self._fed.take(count) + hidden, detail, last)
+
+    def _read(self, hidden: Tensor | None, detail: Tensor | None, last: bool) -> Tensor | None:
         if max(self._network.pool) > 1:
             pooled = self._pooled.push(hidden, last)
             hidden = None if pooled is None else max_pool(pooled[0], self._network.pool)
-        scores = self._readout.push(None if hidden is None else self._network.g(hidden), last, detail)
-        return None if scores is None else torch.softmax(scores.float(), 1)
-
-    def _beside(
-        self, feedback: _Chain, context: Tensor | None, estimate: Tensor | None, last: bool
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """U * X + W * Y(t-1), as far as both are there, and the detail beside it."""
-        given = None if estimate is None else laid_out(estimate.to(self._dtype))
-        self._context.put(context)
-        self._fed.put(feedback.push(given, last))
-        ready = min(self._context.rows, self._fed.rows)
-        if not ready:
-            return None, None
-        hidden, detail = self._network.parts(self._context.take(ready))
-        return self._fed.take(ready) + hidden, detail
-
-
-def _zeros(like: Tensor, rows: int) -> Tensor:
-    shape = list(like.shape)
-    shape[2] = rows
-    return laid_out(like.new_zeros(shape))
+        return self._readout.push(None if hidden is None else self._network.g(hidden), last, detail)

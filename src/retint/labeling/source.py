@@ -64,13 +64,24 @@ class Source:
 
     def region(self, box: Box) -> Tensor:
         """The pixels of a box (which may reach beyond the image), (1, C, pixels ...), float32, normalised."""
-        have = tuple((max(a, 0), max(min(b, n), max(a, 0))) for (a, b), n in zip(box, self.size, strict=True))
-        x = torch.from_numpy(self._unit(have)).movedim(-1, 0)
+        return self.normalised(self.pixels(box), box)
+
+    def pixels(self, box: Box) -> NDArray[np.float32]:
+        """Those of a box's pixels that lie in the image, (pixels ..., C), on the unit scale; not to be written to."""
+        return self._unit(self._inside(box))
+
+    def normalised(self, pixels: NDArray[np.float32], box: Box) -> Tensor:
+        """A box's region, from its pixels."""
+        have = self._inside(box)
+        x = torch.from_numpy(pixels).movedim(-1, 0)
         x = torch.sub(x, self._mean).div_(self._std)
         missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
         if any(map(any, missing)):
             x = torch.nn.functional.pad(x, [n for pair in reversed(missing) for n in pair])
         return laid_out(x[None])
+
+    def _inside(self, box: Box) -> Box:
+        return tuple((max(a, 0), max(min(b, n), max(a, 0))) for (a, b), n in zip(box, self.size, strict=True))
 
     @property
     def bytes(self) -> int:

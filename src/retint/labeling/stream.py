@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from math import floor
 
 import numpy as np
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from ..network import RecurrentNetwork
 from .lanes import Lanes, counted, outer
+from .pipeline import read_ahead
 from .pixels import Pixels, labels_of
-from .rows import Queue, Rows
+from .rows import Rows
 from .source import Source
 from .tiles import Box, Tile, slices
+from .windows import Queue
 
 
 class Stream:
@@ -68,7 +71,7 @@ class Stream:
         (a, b), *_ = counted(box, self._source.own, self._seen, self._pitches)
         return [int(n) for n in self.changed[:, a:b].sum(1)]
 
-    def __iter__(self) -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
+    def __iter__(self) -> Generator[tuple[tuple[int, int], NDArray[np.uint8]], None, None]:
         """The rows, and the labels (rows, columns) uint8 of all of the box's columns, from its first row to its last."""
         (first, last), *others = self._box
         for part, estimate in self._estimates():
@@ -99,9 +102,8 @@ class Stream:
         """The rows of the label grid that are done, and the estimate (1, K, cells ...) of them and one row around."""
         rows, ready, counter = Rows(self._network, self._steps), Queue(), _Counter(self, self._first)
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
-        for first in range(self._first, self._last, self._plan.band):
-            last = min(first + self._plan.band, self._last)
-            estimates = rows.push(self._band(first, last), last == self._last)
+        for last, image in self._bands():
+            estimates = rows.push(image, last == self._last)
             counter.add(estimates)
             ready.put(estimates[-1])
             end = held + ready.rows
@@ -111,17 +113,22 @@ class Stream:
             until = end if last == self._last else end - 1
             across = zip(self._cells.core[1:], self._cells.outer[1:], strict=True)
             cores, outers = zip(*across, strict=True)
-            yield Tile(((done, until), *cores), ((held, end), *outers)), estimate
+            yield Tile(((done, until), *cores), ((held, end), *outers)), estimate.contiguous()  # scores come faster so
             held = max(until - 1, held)
             done = until
             ready.put(estimate.narrow(2, estimate.shape[2] - (end - held), end - held).clone())
             if done >= self._cells.core[0][1]:
                 return
 
-    def _band(self, first: int, last: int) -> Tensor:
+    def _bands(self) -> Iterator[tuple[int, Tensor]]:
+        """The rows that a band ends with, and the band, (1, C, pixels ...); the next ones are read meanwhile."""
         strides = self._network.strides[1:]
-        across = ((a * s, b * s) for (a, b), s in zip(self._cells.outer[1:], strides, strict=True))
-        return self._source.region(((first, last), *across)).to(self._device, self._dtype)
+        across = [(a * s, b * s) for (a, b), s in zip(self._cells.outer[1:], strides, strict=True)]
+        firsts = range(self._first, self._last, self._plan.band)
+        boxes: list[Box] = [((first, min(first + self._plan.band, self._last)), *across) for first in firsts]
+        with closing(read_ahead(boxes, self._source.pixels)) as bands:
+            for box, pixels in zip(boxes, bands, strict=True):
+                yield box[0][1], self._source.normalised(pixels, box).to(self._device, self._dtype)
 
 
 class _Counter:

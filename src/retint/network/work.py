@@ -52,21 +52,41 @@ class Work:
 
 def work(network: RecurrentNetwork) -> Work:
     """What the network has to compute."""
-    branch = network.architecture.branch
-    widest_u, context, hidden = _chain(network.U, 1.0)
-    widest_d, detail, _ = _chain(network.D, _chain(network.context_units[:branch], 1.0)[2])
-    widest_w, feedback, _ = _chain(network.W, 1 / prod(network.strides))
-    widest_v, readout, _ = _chain(network.V, hidden / prod(network.pool))
-    return Work(context + detail, feedback, readout, max(network.channels, widest_u, widest_d, widest_w, widest_v))
+    branch, image = network.architecture.branch, (1.0, 1.0)
+    *_, stem = [image, *(layer.after for layer in walk(network.context_units[:branch], image))]
+    hidden = walk(network.U, image)[-1].after
+    pooled = hidden[0] / network.pool[0], hidden[1] / prod(network.pool[1:])
+    grid = 1 / network.strides[0], 1 / prod(network.strides[1:])
+    parts = [walk(network.U, image), walk(network.D, stem), walk(network.W, grid), walk(network.V, pooled)]
+    context, detail, feedback, readout = (
+        sum((layer.unit.conv.weight.numel() * prod(layer.within) for layer in part), 0.0) for part in parts
+    )
+    planes = max(layer.unit.conv.out_channels * prod(layer.within) for part in parts for layer in part)
+    return Work(context + detail, feedback, readout, max(network.channels, planes))
 
 
-def _chain(layers: Iterable[nn.Module], density: float) -> tuple[float, float, float]:
-    """Values of the widest plane and multiply-adds, for each image pixel, and how many cells a pixel has after them."""
-    widest = work = 0.0
+Density = tuple[float, float]
+"""Cells for each image pixel: along the first axis, and along all others together."""
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A layer, and how dense the cells are before it, after its convolution, and after it."""
+
+    unit: Unit
+    before: Density
+    within: Density
+    after: Density
+
+
+def walk(layers: Iterable[nn.Module], density: Density) -> list[Walked]:
+    """Layers one after another, from planes of some density on."""
+    walked = []
     for unit in layers:
         assert isinstance(unit, Unit)
-        density /= prod(unit.conv.stride)
-        widest = max(widest, unit.conv.out_channels * density)
-        work += unit.conv.weight.numel() * density
-        density *= prod(unit.up) / prod(unit.pool)
-    return widest, work, density
+        (first, *strides), (up, *ups), (pool, *pools) = unit.conv.stride, unit.up, unit.pool
+        within = density[0] / first, density[1] / prod(strides)
+        after = within[0] * up / pool, within[1] * prod(ups) / prod(pools)
+        walked.append(Walked(unit, density, within, after))
+        density = after
+    return walked

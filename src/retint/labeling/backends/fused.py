@@ -5,7 +5,7 @@ The same arithmetic, so the same numbers to rounding; what is saved are passes o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -51,10 +51,10 @@ class Fused:
         """V * H(t)."""
         network = self._network
         *layers, last = network.W.children() if len(network.W) else (None,)
-        if estimate is None or not isinstance(last, Unit) or not self._at_once or not _plain(last):
+        if estimate is None or not isinstance(last, Unit) or not self._at_once or not plain(last):
             return network.logits(context, estimate)
         before, detail = self._apart(context)
-        hidden = _one_pass(last, _through(layers, estimate), before, "relu")
+        hidden = one_pass(last, _through(layers, estimate), before, "relu")
         return _through(network.V, hidden, detail)
 
     def _apart(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -69,26 +69,32 @@ def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = Non
     """The layers one after another; the detail is added to the first."""
     for unit in layers:
         assert isinstance(unit, Unit)
-        both = unit.layer.residual and detail is not None
-        if both or unit.norm is not None or max(unit.pool) > 1 or unit.layer.activation not in ("relu", "none"):
+        if not at_once(unit) or (unit.layer.residual and detail is not None):
             x, detail = unit(x, detail), None
             continue
-        x = _one_pass(unit, x, x if unit.layer.residual else detail, unit.layer.activation)
+        x = one_pass(unit, x, x if unit.layer.residual else detail, unit.layer.activation)
         x, detail = finer(x, unit.up) if max(unit.up) > 1 else x, None
     return x
 
 
-def _plain(unit: Unit) -> bool:
+def at_once(unit: Unit) -> bool:
+    """Whether a layer is a convolution and then a rectifier, or nothing."""
+    return unit.norm is None and max(unit.pool) == 1 and unit.layer.activation in ("relu", "none")
+
+
+def plain(unit: Unit) -> bool:
     """Whether a layer is its convolution and nothing else."""
     layer = unit.layer
     return unit.norm is None and layer.activation == "none" and not layer.residual and max(*unit.pool, *unit.up) == 1
 
 
-def _one_pass(unit: Unit, x: Tensor, plus: Tensor | None, activation: str) -> Tensor:
-    """activation(convolution(x) + plus)."""
+def one_pass(
+    unit: Unit, x: Tensor, plus: Tensor | None, activation: str, padding: Sequence[int] | None = None
+) -> Tensor:
+    """activation(convolution(x) + plus); the padding is the layer's own if none is given."""
     conv, operation = unit.conv, torch.ops.mkldnn._convolution_pointwise
-    x = F.pad(x, unit.uneven) if unit.uneven else x
-    sizes: tuple[Any, ...] = (list(conv.padding), list(conv.stride), list(conv.dilation), 1)
+    x = F.pad(x, unit.uneven) if unit.uneven and padding is None else x
+    sizes: tuple[Any, ...] = (list(padding or conv.padding), list(conv.stride), list(conv.dilation), 1)
     if plus is None:
         result: Tensor = operation(x, conv.weight, conv.bias, *sizes, activation, [], "")
     else:
