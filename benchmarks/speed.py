@@ -17,6 +17,7 @@ from common import parser, write
 from retint.labeling.source import Source
 from retint.modelfile import Card
 from retint.network import architecture, build
+from retint.network.hardware import keep_memory
 
 
 def seconds(call, least: float = 3.0) -> float:
@@ -105,6 +106,7 @@ def convolution_rates() -> dict[str, float]:
 
 def main() -> None:
     given = parser(__doc__).parse_args()
+    keep_memory()  # as `retint label` does
     write("speed", {
         "one megapixel": {name: step_cost(name) for name in ("street", "membrane", "vessel")},
         "retint label, 480 x 360, whole process": whole_process(given.data),
