@@ -254,3 +254,26 @@ def test_networks_that_take_all_steps_at_once_have_no_session():
         MODELS["rcnn2"].session(picture((60, 60)))
     with pytest.raises(RetintError, match="--steps 0"):
         MODELS["small-4"].session(picture((60, 60)), steps=0)
+
+
+def test_a_stroke_of_what_the_network_is_certain_of_counts_too():
+    """W is fed more where a person fixed a class: the surroundings change though Y at the stroke does not."""
+    plain = MODELS["fig-9-17"]
+    network = fresh(replace(plain.card, architecture=plain.card.architecture | {"emphasis": 2.0}))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        bright, near = 0, 1
+        network.U[0].conv.weight[bright, :, 4, 4] = 0.1
+        network.W[0].conv.weight[near, 0] = 0.01
+        network.V[0].conv.weight[0, bright, 2, 2] = 80
+        network.V[0].conv.weight[1, near, 2, 2] = 1
+        network.V[0].conv.bias[0] = 35
+    model, image = Model(network, plain.card), np.zeros((96, 96, 3), np.uint8)
+    image[:, :48] = 255
+    session = model.session(image, steps=4)
+    before = session.labeling.probabilities
+    assert before[0, 48, 46] > 1 - 1e-5
+    session.stroke(0, [(48, 46)], width=3)
+    assert np.abs(session.labeling.probabilities - before)[0, 48, 48] > 1e-3
+    assert_as_anew(session, model, image, 4)

@@ -110,8 +110,10 @@ class KeptSteps:
             cut(self._fixed, box).copy_(where)
         always = [self._periods(box) for box in hinted] + context
         changed = hinted if self._start is not None else []
+        told = hinted if self._network.architecture.emphasis != 1 else []  # W is fed more there, whatever Y was
         for number in range(1, len(self.estimates) + 1):
-            boxes = merged([*always, *map(self._reached, changed)])
+            fed = changed if number == 1 else [*changed, *told]
+            boxes = merged([*always, *map(self._reached, fed)])
             changed = [part for box in boxes for tile in self._tiles(box) for part in self._compare(number, tile)]
         return changed
 
@@ -143,8 +145,8 @@ class KeptSteps:
         differs = (new - old).abs_().amax(1, keepdim=True) > TOLERANCE
         found = parts(differs[0, 0].cpu().numpy(), self._gaps)
         for part in found:
-            kept = torch.where(cut(differs, part), cut(new, part), cut(old, part))
-            self._put(number, moved(part, begin), kept)
+            chosen = torch.where(cut(differs, part), cut(new, part), cut(old, part))
+            self._put(number, moved(part, begin), chosen)
         return [moved(part, begin) for part in found]
 
     def _put(self, number: int, box: Box, estimate: Tensor) -> None:
