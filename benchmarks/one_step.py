@@ -1,6 +1,6 @@
 """What refinement is worth: the same network, schedule and seed, trained and run with one step only.
 
-python benchmarks/one_step.py --data DIR [--sets em retina camvid] [--epochs 4 5 1.5 | --minutes 2 2 6] [--seeds 0 1 2]
+python benchmarks/one_step.py --data DIR [--sets em retina camvid] [--epochs 4 8 6 | --minutes 2 2 6] [--seeds 0 1 2]
 
 Both runs of a pair see the same views with the same learning rates (--epochs; the refining one takes two to three times as long), or
 take the same processor time of one thread (--minutes; the one-step network then sees more views). Measured on val:
@@ -86,9 +86,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--sets", nargs="+", choices=ARCHS, default=list(ARCHS))
     budget = options.add_mutually_exclusive_group()
-    budget.add_argument(
-        "--epochs", nargs="+", type=float, default=[4, 5, 1.5], help="of each run, for each of the sets"
-    )
+    budget.add_argument("--epochs", nargs="+", type=float, default=[4, 8, 6], help="of each run, for each of the sets")
     budget.add_argument("--minutes", nargs="+", type=float, help="in their place")
     options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     given = options.parse_args()

@@ -1,6 +1,10 @@
-"""CamVid with one sequence left out of train, and measured on it: python benchmarks/sequences.py --data DIR [--minutes 3].
+"""CamVid with one sequence left out of train, and measured on it.
 
-Validation images of `val` come from one of the training sequences and flatter; this does not.
+python benchmarks/sequences.py --data DIR [--ways default none strong] [--epochs 5]
+
+Validation images of `val` come from one of the training sequences and flatter; this does not. Every way of augmentation
+sees the same number of views from the same seed. Rows are added to the results as they come; a row that is there already,
+for the same settings, is not run again.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import retint
-from common import SEQUENCES, parser, write
+from common import RESULTS, SEQUENCES, parser, reporter, write
 from retint.data import open_dataset
 from retint.labeling.evaluate import evaluate
 from retint.learning import Settings, train
@@ -42,47 +46,40 @@ def left_out(data: Path, sequence: str, folder: Path) -> Path:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--minutes", type=float, default=3)
+    options.add_argument("--epochs", type=float, default=5)
     options.add_argument("--arch", default="small-8")
     options.add_argument("--crop", type=int, default=160)
     options.add_argument("--batch", type=int, default=8)
-    options.add_argument("--ways", nargs="+", default=list(WAYS))
+    options.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = options.parse_args()
-    rows: dict[str, dict] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    settings = {"arch": given.arch, "epochs": given.epochs, "crop": given.crop, "batch": given.batch}
+    file = RESULTS / "sequences.json"
+    before = json.loads(file.read_text()) if file.exists() else {}
+    rows = before["rows"] if settings.items() <= before.items() else []
+    for sequence in SEQUENCES:
         for way in given.ways:
-            rows[way] = {}
-            for sequence in SEQUENCES:
-                data = left_out(given.data / "camvid", sequence, Path(folder) / f"{way}-{sequence}")
-                out = Path(folder) / f"{way}-{sequence}.safetensors"
+            if any(row["augmentation"] == way and row["left_out"] == sequence for row in rows):
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                data, out = left_out(given.data / "camvid", sequence, Path(folder) / "set"), Path(folder) / way
+                out = out.with_suffix(".safetensors")
+                more = {"crop": (given.crop,) * 2, "batch": given.batch, "augmentation": WAYS[way]}
                 train(
-                    data,
-                    out,
-                    Settings(
-                        arch=given.arch,
-                        minutes=given.minutes,
-                        crop=(given.crop,) * 2,
-                        batch=given.batch,
-                        augmentation=WAYS[way],
-                    ),
+                    data, out, Settings(given.arch, epochs=given.epochs, **more), report=reporter(f"{sequence} {way}")
                 )
                 figures = evaluate(retint.load(out), data, "val", (1, 8)).to_dict()
-                rows[way][sequence] = {
-                    "images": figures["images"],
-                    **{s: f["miou"] for s, f in figures["steps"].items()},
-                }
-                print(way, sequence, rows[way][sequence], flush=True)
-            rows[way]["mean at 8 steps"] = float(np.mean([rows[way][s]["8"] for s in SEQUENCES]))
-            write(
-                "sequences",
-                {
-                    "arch": given.arch,
-                    "minutes": given.minutes,
-                    "crop": given.crop,
-                    "batch": given.batch,
-                    "miou_on_the_sequence_left_out": rows,
-                },
-            )
+            miou = {step: row["miou"] for step, row in figures["steps"].items()}
+            rows.append({"left_out": sequence, "images": figures["images"], "augmentation": way, "miou": miou})
+            print(rows[-1], flush=True)
+            write("sequences", {**settings, "mean_at_8_steps": means(rows), "rows": rows})
+
+
+def means(rows: list[dict]) -> dict[str, float]:
+    """Of each way: mean IoU at 8 steps, averaged over the sequences that were left out."""
+    ways = dict.fromkeys(row["augmentation"] for row in rows)
+    return {
+        way: round(float(np.mean([row["miou"]["8"] for row in rows if row["augmentation"] == way])), 5) for way in ways
+    }
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retint.labeling.region import bounds, grown, merged, parts
+from retint.labeling.region import bounds, grown, merged, parts, rounded
 
 
 @hypothesis.settings(max_examples=60)
@@ -36,3 +36,9 @@ def test_merged_boxes_do_not_overlap():
 
 def test_grown_boxes_end_at_the_edges():
     assert grown(((0, 3), (5, 7)), lambda axis, a, b: (a - 1 - axis, b + 1 + axis), (9, 8)) == ((0, 4), (3, 8))
+
+
+def test_rounded_boxes_hold_the_box_in_whole_steps_within_the_plane():
+    assert rounded(((3, 8), (0, 4)), (4, 4), (20, 20)) == ((3, 11), (0, 4))
+    assert rounded(((15, 20), (1, 9)), (4, 4), (20, 10)) == ((12, 20), (1, 9))
+    assert rounded(((4, 6),), (16,), (10,)) == ((0, 10),)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from made import fresh, make_model
 from retint.errors import RetintError
 from retint.labeling import Model
+from retint.labeling.kept import SIDE
 from retint.network import architecture
 
 ARCHS = ["small-4", "small-8-4", "small-1", "fig-9-17", "jain-2007-2d"]
@@ -178,8 +179,8 @@ def test_only_what_can_change_is_computed(monkeypatch):
     reach = model._folded.geometry[0].start_halo(1)
     assert [number for number, _ in computed] == [1, 2]
     (_, (first, last)), (_, (begin, end)) = computed[0][1], computed[1][1]
-    assert last - first <= 5
-    assert first - reach[1] <= begin < end <= last + reach[0]
+    assert last - first == SIDE
+    assert first - reach[1] - SIDE < begin < end < last + reach[0] + SIDE
     labeling = session.labeling
     assert labeling.labels.flags.owndata
     with pytest.raises(ValueError, match="read-only"):
@@ -198,7 +199,7 @@ def test_two_distant_strokes_are_two_regions(monkeypatch):
     monkeypatch.setattr(kept, "_estimate", lambda number, box: computed.append(box) or estimate(number, box))
     session.clear()
     assert len(computed) == 2
-    assert sum(np.prod([b - a for a, b in box]) for box in computed) < 20
+    assert sum(np.prod([b - a for a, b in box]) for box in computed) <= 2 * SIDE * 10
 
 
 @pytest.mark.parametrize(("arch", "started"), [("small-4", False), ("small-8-4", True), ("plain", False)])

@@ -21,13 +21,15 @@ from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from .local import context as context_in
 from .local import cut, step
-from .region import grown, merged, moved, parts
+from .region import grown, merged, moved, parts, rounded
 from .source import Source
 from .starts import LabelMap, Start
 from .tiles import Box, Tile, slices
 
 TOLERANCE = 1e-5
 """Largest change of a probability that counts as none."""
+SIDE = 16
+"""Boxes are whole multiples of so many cells long: for each new size of a plane, a convolution is prepared anew."""
 
 
 class KeptSteps:
@@ -113,7 +115,7 @@ class KeptSteps:
         told = hinted if self._network.architecture.emphasis != 1 else []  # W is fed more there, whatever Y was
         for number in range(1, len(self.estimates) + 1):
             fed = changed if number == 1 else [*changed, *told]
-            boxes = merged([*always, *map(self._reached, fed)])
+            boxes = merged(map(self._rounded, merged([*always, *map(self._reached, fed)])))
             changed = [part for box in boxes for tile in self._tiles(box) for part in self._compare(number, tile)]
         return changed
 
@@ -199,6 +201,10 @@ class KeptSteps:
 
     def _reached(self, box: Box) -> Box:
         return grown(box, lambda axis, a, b: self._network.geometry[axis].reached_by_estimate(a, b), self.cells)
+
+    def _rounded(self, box: Box) -> Box:
+        each = [-(-SIDE // g.per_period) * g.per_period for g in self._network.geometry]
+        return rounded(box, each, self.cells)
 
     def _periods(self, box: Box) -> Box:
         each = [g.per_period for g in self._network.geometry]

@@ -59,6 +59,16 @@ def grown(box: Box, grow: Grow, size: Sequence[int]) -> Box:
     return tuple((max(a, 0), min(b, n)) for (a, b), n in zip(spans, size, strict=True))
 
 
+def rounded(box: Box, each: Sequence[int], size: Sequence[int]) -> Box:
+    """The box with sides that are multiples of `each`, as far as the plane is that large."""
+    result = []
+    for (a, b), step, cells in zip(box, each, size, strict=True):
+        side = min(-(-(b - a) // step) * step, cells)
+        first = min(a, cells - side)
+        result.append((first, first + side))
+    return tuple(result)
+
+
 def merged(boxes: Iterable[Box]) -> list[Box]:
     """Boxes without those that are empty; ones that overlap become one that holds both, until none overlap."""
     result: list[Box] = []
