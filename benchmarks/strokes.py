@@ -11,7 +11,7 @@ Each way of making use of a stroke meets the same user, who answers its own mist
 
 refine       a session: the strokes are hints, and all steps are taken again
 paint        the strokes are drawn on the network's labels, nothing else changes
-paint broad  the same with a brush as broad as the mistake is at its middle, at most 25 pixels
+... broad    the same with a brush as broad as the mistake is at its middle, at most 25 pixels
 walker       scikit-image's random walker on the image, from all strokes and the surest 80 % of the network's labels of each class
              (--sure), but none within 24 pixels of a stroke of another class
 walker alone the same from the strokes alone, once they have two classes; drawn on the network's labels until then
@@ -162,7 +162,7 @@ def walker(alone: bool) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
             seeds = np.zeros(known.shape, int)
             for number, k in enumerate(there, start=1):
                 seeds[known == k] = number
-            found = random_walker(unit, seeds, beta=130, mode="cg_j", tol=1e-3, channel_axis=-1)
+            found = random_walker(unit, seeds, beta=130, mode="bf", channel_axis=-1)
             return np.where(strokes != UNKNOWN, strokes, there[np.maximum(found, 1) - 1]).astype(np.uint8)
 
         return draw
@@ -171,7 +171,7 @@ def walker(alone: bool) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
 
 
 METHODS: dict[str, Callable[..., Callable[[np.ndarray], np.ndarray]]] = {
-    "refine": refine, "paint": paint, "paint broad": paint, "walker": walker(False), "walker alone": walker(True),
+    "refine": refine, "paint": paint, "refine broad": refine, "paint broad": paint, "walker": walker(False), "walker alone": walker(True),
 }  # fmt: skip
 
 
@@ -198,7 +198,7 @@ def play(method: str, model: retint.Model, image: np.ndarray, truth: np.ndarray,
         found = largest_mistake(labels, truth, among)
         if found is None:
             break
-        labels = draw(drawn(truth, *found, broad=method == "paint broad")).copy()
+        labels = draw(drawn(truth, *found, broad=method.endswith("broad"))).copy()
         scores.append(score(labels))
     return {
         "strokes": len(scores) - 1 if scores[-1] >= target else None,
@@ -264,7 +264,7 @@ def main() -> None:
                 if drawing is None and goal == given.goals[-1]:
                     drawing = truth, first.labels, ends
         result[goal] = {method: {**table(r, given.cap), "strokes": r} for method, r in rows.items() if r}
-        for before, after in (("paint", "refine"), ("paint broad", "refine"), ("walker", "refine")):
+        for before, after in (("paint", "refine"), ("paint broad", "refine broad"), ("walker", "refine")):
             if before in result[goal] and after in result[goal]:
                 ratios = [
                     round(result[goal][before][key] / max(result[goal][after][key], 1), 2)
