@@ -46,7 +46,7 @@ def rows(times: list[tuple[float, float]]) -> dict[str, float]:
 
 def measured(size: tuple[int, int], names: list[str], repeats: int) -> dict[str, Any]:
     """Context, first and further step with each backend; the first call apart, which also converts or compiles."""
-    network = retint.load("street", "cpu")._network("float32")
+    network = retint.load("street", "cpu").network("float32")
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32))
     x = torch.nn.functional.pad(x, network._to_whole_cells(x.shape[2:]))
     x = x.contiguous(memory_format=torch.channels_last)

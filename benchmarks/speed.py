@@ -36,7 +36,7 @@ def step_cost(name: str, side: int = 1000) -> dict[str, float]:
     model = retint.load(name)
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (side, side, model.card.channels), dtype=np.uint8)
-    source, network = Source(image, model.card, model.dims), model._network(None)
+    source, network = Source(image, model.card, model.dims), model.network()
     x = source.region(((0, side), (0, side)))
     with torch.inference_mode():
         context = network.context(x)

@@ -105,7 +105,7 @@ def test_without_a_compiler_one_line_says_so(monkeypatch):
 @pytest.mark.parametrize("arch", [name for name, arch in CATALOGUE.items() if not arch.instances])
 def test_layers_in_one_pass_give_what_layers_one_by_one_give(arch):
     dims = CATALOGUE[arch].dims
-    network = make_model(arch, channels=3 if dims == 2 else 1, seed=3)._network("float32")
+    network = make_model(arch, channels=3 if dims == 2 else 1, seed=3).network("float32")
     if not possible(network):
         pytest.skip("this torch has no convolutions in one pass")
     x = torch.randn(2, network.channels, *((37, 50) if dims == 2 else (5, 13, 18)))

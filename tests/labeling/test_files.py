@@ -156,7 +156,7 @@ def test_memory_stays_bounded_by_tiles(monkeypatch, arch, sizes):
 
     model, seen = make_model(arch, channels=1), []
     monkeypatch.setattr(module, "_PIECE_BYTES", 1 << 25)
-    network, context = model._network("float32"), Fused.context
+    network, context = model.network("float32"), Fused.context
     monkeypatch.setattr(Fused, "context", lambda self, x: [seen.append(np.prod(x.shape[2:])), context(self, x)][1])
     for size in sizes:
         seen.clear()

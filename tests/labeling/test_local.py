@@ -14,7 +14,7 @@ NAMES = [name for name, entry in CATALOGUE.items() if not entry.rescales and not
 @pytest.mark.parametrize("name", NAMES)
 def test_a_box_equals_the_whole(name):
     model = make_model(name, channels=2, classes=3)
-    network, chance = model._network("float32"), np.random.default_rng(0)
+    network, chance = model.network("float32"), np.random.default_rng(0)
     periods = [int(chance.integers(4, 12 if model.dims == 2 else 6)) for _ in range(model.dims)]
     image = torch.randn(1, 2, *(n * g.period for n, g in zip(periods, network.geometry, strict=True)))
 

@@ -61,7 +61,7 @@ def test_lanes_and_pieces_equal_the_whole(arch, size, tile, scale):
     image = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
     whole = model.label(image, 3, scale=scale)
     assert len(np.unique(whole.labels)) > 1
-    network, source = model._network(None), Source(image, model.card, model.dims, "image", scale)
+    network, source = model.network(), Source(image, model.card, model.dims, "image", scale)
     plan = lanes(network, size, 3, tile, scale)
     pieces = [plan.piece(number) for number in range(plan.count)]
     labels, changed = np.full(size, 9, np.uint8), np.zeros(3, int)
@@ -82,7 +82,7 @@ def test_few_lanes_so_that_halos_cost_little():
     import retint
 
     for name in ("street", "membrane", "vessel"):
-        network = retint.load(name)._network(None)
+        network = retint.load(name).network()
         plan = lanes(network, (32768, 32768), 8)
         assert len(plan.lanes) <= 2
         assert plan.waste < 0.15

@@ -156,7 +156,7 @@ def test_hints_are_kept_as_given_at_every_step(arch):
 
 def test_hints_are_put_back_and_fed_with_emphasis_as_by_hand():
     model = MODELS["small-4"]
-    image, network = sized(model, (64, 48)), model._network("float32")
+    image, network = sized(model, (64, 48)), model.network("float32")
     hints = np.full(image.shape[:-1], 255, np.uint8)
     hints[16:32, 8:24] = 2
     where = torch.zeros(1, 1, 16, 12, dtype=torch.bool)

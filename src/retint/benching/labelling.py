@@ -42,7 +42,7 @@ def labelling(options: Options, report: Report, note: Callable[[str], None]) -> 
 
 def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[int, ...]) -> list[Task]:
     """Labelling in so many steps, as a user calls it; and apart from it the network's first pass and a further step."""
-    network, pixels = model._network(None), prod(image.shape[:2])
+    network, pixels = model.network(), prod(image.shape[:2])
     needs, dtype = work(network), next(network.parameters()).dtype
     source = Source(image, model.card, model.dims)
     x = source.region(tuple((0, n) for n in image.shape[:2])).to(dtype)

@@ -75,7 +75,7 @@ def label_on_cluster(
     if model.file is None:
         raise RetintError(f"{model.name}: has no file; expected a model that workers can load: save it first")
     steps = wish.steps or model.card.steps
-    network = model._network(wish.precision)
+    network = model.network(wish.precision)
     source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
     with _client(distributed, cluster) as client:
         threads = max(sum(client.nthreads().values()), 1)
@@ -173,7 +173,7 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     box = job.plan.piece(number)
     model = _loaded(job.model, job.device)
     reader: Any = open_regions(job.image, job.dims)
-    network = model._network(job.wish.precision)
+    network = model.network(job.wish.precision)
     source = Source(reader, model.card, model.dims, str(job.image), job.wish.scale)
     stream = Stream(network, source, job.plan, box, job.steps, job.wish.scale, alone=True)
     array = needed("zarr").open_group(job.labels, mode="r+")[job.array]

@@ -50,12 +50,12 @@ def label_array(image: Any, model: Model, steps: int | None = None, precision: A
     size, count = tuple(map(int, image.shape[: model.dims])), steps or model.card.steps
     spans = [np.cumsum([0, *chunk]) for chunk in image.chunks[: model.dims]]
     tile = tuple(int(np.diff(span).max()) for span in spans)
-    plan = lanes(model._network(precision), size, count, tile)
+    plan = lanes(model.network(precision), size, count, tile)
     shared = dask.delayed(model, pure=False, traverse=False)
     blocks = np.empty([len(span) - 1 for span in spans], object)
     for place in np.ndindex(*blocks.shape):
         box = tuple((int(span[k]), int(span[k + 1])) for span, k in zip(spans, place, strict=True))
-        needs = Stream(model._network(precision), hollow, plan, box, count, alone=True).needs
+        needs = Stream(model.network(precision), hollow, plan, box, count, alone=True).needs
         part = dask.delayed(_label_part)(image[slices(needs)], needs, whole, shared, plan, box, count, precision)
         blocks[place] = array.from_delayed(part, tuple(b - a for a, b in box), np.uint8)
     return array.block(blocks.tolist())
@@ -78,7 +78,7 @@ def refuse(model: Model, where: str) -> None:
     Raises:
         RetintError: it takes all steps at once.
     """
-    if not flows(model._network(None)):
+    if not flows(model.network()):
         raise RetintError(f"{where}: {model.name} takes all steps at once; it labels only images that are read whole")
 
 
@@ -129,5 +129,5 @@ def _label_part(
         values = values[..., None]
     part = _Part(values, shape, values.dtype, [a for a, _ in needs])
     source = Source(part, model.card, model.dims, "dask array")
-    stream = Stream(model._network(precision), source, plan, box, steps, alone=True)
+    stream = Stream(model.network(precision), source, plan, box, steps, alone=True)
     return np.concatenate([labels for _, labels in stream])

@@ -62,7 +62,7 @@ Progress = Callable[[int, int], None]
 
 def can_flow(model: Model) -> bool:
     """Whether a model can label an image that is not held whole."""
-    return flows(model._network(None))
+    return flows(model.network())
 
 
 def label_large(
@@ -93,7 +93,7 @@ def label_large(
     steps = wish.steps or model.card.steps
     if steps < 1:
         raise RetintError(f"--steps {steps}: at least 1 is needed")
-    network = model._network(wish.precision)
+    network = model.network(wish.precision)
     source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
     plan = lanes(network, source.own, steps, wish.tile, wish.scale)
     with Journal(target, facts_of(model, reader, wish, plan, steps), wish.anew) as journal:
@@ -116,7 +116,7 @@ def label_large(
 
 def facts_of(model: Model, reader: RegionReader, wish: LargeWish, plan: Lanes, steps: int) -> dict[str, Any]:
     """What must be the same for work to be gone on with."""
-    parameter = next(model._network(wish.precision).parameters())
+    parameter = next(model.network(wish.precision).parameters())
     return {
         "image": identity(reader), "model": model_hash(model), "steps": steps, "scale": wish.scale,
         "precision": f"{parameter.dtype} on {parameter.device.type}", "tile": [plan.rows, plan.band, len(plan.lanes)],

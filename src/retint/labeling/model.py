@@ -74,7 +74,7 @@ class Model:
         self._ready: dict[torch.dtype, RecurrentNetwork] = {}
         self._engines: dict[torch.dtype, Engine] = {}
         if backend not in ("auto", "torch"):
-            self._engine(self._network(None))  # what is missing is said at once
+            self._engine(self.network())  # what is missing is said at once
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -213,6 +213,19 @@ class Model:
             labels = Canvas(refinement, source.own, scale).final()
             yield self._labeling(labels, refinement, refinement.changes[-1] == 0, hints, scale, {})
 
+    def network(self, precision: Precision | None = None) -> RecurrentNetwork:
+        """U, V, W and the loop as they are run: folded, on the model's device, channels last.
+
+        Args:
+            precision: of its numbers; the model's own if not given.
+        """
+        wish = precision or self.precision
+        dtype = compute_dtype("float32" if wish == "auto" and self.backend in FLOAT32 else wish, self.device)
+        if dtype not in self._ready:
+            network = copy.deepcopy(self._folded).to(self.device, dtype)
+            self._ready[dtype] = channels_last(network)
+        return self._ready[dtype]
+
     def session(
         self, image: Any, *, steps: int | None = None, start: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, scale: float = 1.0, most_bytes: int = MOST_BYTES, where: str = "image",
@@ -266,7 +279,7 @@ class Model:
                 f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once, so a session has nothing to "
                 "keep; use label"
             )
-        return needed(self._network(precision), scaled_size(own, scale), own, pixel, steps, started)
+        return needed(self.network(precision), scaled_size(own, scale), own, pixel, steps, started)
 
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int = FRAME_STEPS, **options: Any
@@ -289,7 +302,7 @@ class Model:
         if resolution < 1:
             raise RetintError(f"--resolution {resolution}: at least 1 pixel per label is needed")
         wanted = sorted(set(steps))
-        found = finer(self._network(precision), source, wanted[-1], way, resolution, wanted, _PIECE_BYTES)
+        found = finer(self.network(precision), source, wanted[-1], way, resolution, wanted, _PIECE_BYTES)
         for step in wanted:
             estimate, strides = found.planes[step], found.strides[step]
             pixels = Pixels(source.own, estimate.shape[1:], strides, scale)
@@ -346,7 +359,7 @@ class Model:
         sides = (tile,) * self.dims if isinstance(tile, int) else tile
         if sides is not None and (len(sides) != self.dims or min(sides) < 1):
             raise RetintError(f"--tile {tile}: at least 1 pixel is needed, for all {self.dims} axes or for each")
-        network, classes = self._network(precision), len(self.classes)
+        network, classes = self.network(precision), len(self.classes)
         chosen = plan(network, source.size, sides, _PIECE_BYTES)
         cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
         given = fixed = None
@@ -367,14 +380,6 @@ class Model:
         if dtype not in self._engines:
             self._engines[dtype] = engine(self.backend, network)
         return self._engines[dtype]
-
-    def _network(self, precision: Precision | None) -> RecurrentNetwork:
-        wish = precision or self.precision
-        dtype = compute_dtype("float32" if wish == "auto" and self.backend in FLOAT32 else wish, self.device)
-        if dtype not in self._ready:
-            network = copy.deepcopy(self._folded).to(self.device, dtype)
-            self._ready[dtype] = channels_last(network)
-        return self._ready[dtype]
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:
