@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,24 @@ def step_cost(name: str, side: int = 1000) -> dict[str, float]:
         "first pass seconds": round(first, 4), "step seconds": round(step, 4), "step / first pass": round(step / first, 4),
         "label, 8 steps, seconds": round(seconds(lambda: model.label(image, 8, tile=100_000)), 4),
     }  # fmt: skip
+
+
+def memory_kept() -> dict[str, float]:
+    """8 steps of `street` on one megapixel in processes of their own: freed memory handed back to the system, or kept."""
+    processes = get_context("spawn")
+    taken = {}
+    for way, keep in (("handed back", False), ("kept", True)):
+        with processes.Pool(1) as pool:
+            taken[way] = round(pool.apply(_eight_steps, (keep, torch.get_num_threads())), 4)
+    return taken
+
+
+def _eight_steps(keep: bool, threads: int, side: int = 1000) -> float:
+    torch.set_num_threads(threads)
+    if keep:
+        keep_memory()
+    model, image = retint.load("street"), np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return seconds(lambda: model.label(image, 8))
 
 
 def full_maps(steps: int = 3) -> dict[str, Any]:
@@ -109,6 +128,7 @@ def main() -> None:
     keep_memory()  # as `retint label` does
     write("speed", {
         "one megapixel": {name: step_cost(name) for name in ("street", "membrane", "vessel")},
+        "street, 8 steps of one megapixel, freed memory": memory_kept(),
         "retint label, 480 x 360, whole process": whole_process(given.data),
         "full-size map, rcnn3, 480 x 360": full_maps(),
         "convolution GFLOP/s": convolution_rates(),

@@ -1,0 +1,57 @@
+"""How much frames of a film differ, and where a cut begins: python benchmarks/cuts.py --data DIR.
+
+Share of the 16 x 16 parts of a frame that show something else than in the frame before (`retint.labeling.video`): frames of
+CamVid's val part 1/15 s apart, of its train part 1 s apart (by the numbers in their names), and of different sequences, every
+fifth frame of each against every fifth of the others.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations, groupby, pairwise, product
+from typing import Any
+
+import numpy as np
+
+from common import parser, write
+from retint.data import open_dataset
+from retint.labeling.video import CUT, differing, look_of
+
+
+def spread(shares: list[float]) -> dict[str, Any]:
+    found = np.array(shares)
+    return {
+        "pairs": len(found), "least": round(float(found.min()), 4), "median": round(float(np.median(found)), 4),
+        "largest": round(float(found.max()), 4), "cuts": int((found > CUT).sum()),
+    }  # fmt: skip
+
+
+def main() -> None:
+    given = parser(__doc__).parse_args()
+    splits = open_dataset(given.data / "camvid").splits
+    looks = {
+        part: {
+            pair.stem: look_of(pair.read()[0], pair.stem) for pair in sorted(splits[part].pairs, key=lambda p: p.stem)
+        }
+        for part in ("train", "val")
+    }
+    number = {stem: int(stem.rsplit("_", 1)[1].lstrip("f")) for part in looks.values() for stem in part}
+    films = [[looks["train"][s] for s in stems] for _, stems in groupby(looks["train"], key=lambda s: s.split("_")[0])]
+    table: dict[str, Any] = {}
+    for part, apart in (("val", 2), ("train", 30)):
+        shown = f"{part}, frames {'1/15' if apart == 2 else '1'} s apart"
+        table[shown] = spread(
+            [
+                differing(looks[part][a], looks[part][b])
+                for a, b in pairwise(looks[part])
+                if a.split("_")[0] == b.split("_")[0] and number[b] - number[a] == apart
+            ]
+        )
+    table["train, different sequences"] = spread(
+        [differing(a, b) for one, other in combinations(films, 2) for a, b in product(one[::5], other[::5])]
+    )
+    print(table)
+    write("cuts", {"share_that_counts_as_a_cut": CUT, "shares": table})
+
+
+if __name__ == "__main__":
+    main()
