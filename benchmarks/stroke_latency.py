@@ -33,7 +33,8 @@ def enlarged(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
 def line(chance: np.random.Generator, begin: np.ndarray) -> np.ndarray:
     """Points of a curved line, 5 pixels apart, 20 to 100 pixels long."""
     angles = chance.uniform(0, 2 * np.pi) + np.cumsum(chance.normal(0, 0.25, int(chance.integers(20, 101)) // 5))
-    return begin + np.cumsum(5 * np.stack([np.sin(angles), np.cos(angles)], 1), 0)
+    steps = 5 * np.stack([np.sin(angles), np.cos(angles)], 1)
+    return begin + np.cumsum(np.concatenate([np.zeros((1, 2)), steps]), 0)
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:

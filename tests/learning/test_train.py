@@ -2,9 +2,11 @@
 
 import os
 import signal
+from importlib import import_module
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -15,6 +17,7 @@ from retint.learning import Settings, train
 from retint.learning.settings import checkpoint_path, log_paths
 from retint.modelfile import load_model
 
+LOOP = import_module("retint.learning.train")  # the function of that name hides it
 QUICK = Settings(arch="small-4", epochs=0.06, batch=2, crop=(32, 32))
 
 
@@ -143,3 +146,106 @@ def test_resume_needs_a_checkpoint_of_the_same_data(discs, tmp_path):
         train(discs, tmp_path / "m.safetensors", QUICK, resume=True)
     with pytest.raises(RetintError, match=r"ends in \.safetensors"):
         train(discs, tmp_path / "m.pt", QUICK)
+
+
+def stopped(data, out, **more):
+    """A run that Ctrl-C stopped after its second iteration."""
+
+    def press_ctrl_c(progress, share):
+        if progress.iteration == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert not train(data, out, QUICK, report=press_ctrl_c, **more).finished
+
+
+def test_ctrl_c_while_the_model_is_scored_loses_nothing(discs, tmp_path, monkeypatch):
+    out = tmp_path / "m.safetensors"
+
+    def pressed(*args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LOOP, "validate", pressed)
+        found = train(discs, out, QUICK)
+    assert not found.finished
+    assert load(out).card.scores == {}
+    unscored = weights(out)
+    assert train(discs, out, resume=True).finished
+    assert same(unscored, weights(out))
+    assert load(out).card.scores["images"] == 2
+    assert not checkpoint_path(out).exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(discs, tmp_path, monkeypatch):
+    real, notes = torch.save, []
+
+    def full(state, file):
+        if state["progress"]["iteration"] < 4:
+            raise RuntimeError("unexpected pos 64 vs 0\nmore")
+        real(state, file)
+
+    monkeypatch.setattr(LOOP, "_CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(LOOP.torch, "save", full)
+    assert train(discs, tmp_path / "m.safetensors", QUICK, note=notes.append).finished
+    assert any("cannot be written (unexpected pos 64 vs 0)" in line and "goes on" in line for line in notes)
+
+
+def test_a_run_that_begins_anew_leaves_nothing_of_the_one_before(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out)
+    log_paths(out)[0].write_text("an older log")
+
+    def killed(progress, share):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(discs, out, QUICK, report=killed)
+    assert not checkpoint_path(out).exists()
+    assert not log_paths(out)[0].exists()
+
+
+def test_a_run_of_some_of_the_images_goes_on_with_them(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out, limit=3, exclude=["scene0"])
+    assert train(discs, out, resume=True).finished
+    assert load(out).card.trained_on["images"] == 3
+
+
+def test_a_run_does_not_go_on_with_other_data_or_settings(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out)
+    with pytest.raises(RetintError, match=r"another --seed \(0, not 7\)"):
+        train(discs, out, Settings(seed=7), resume=True)
+    with pytest.raises(RetintError, match="another --no-rare"):
+        train(discs, out, Settings(rare=0.0), resume=True)
+    path = discs / "train" / "labels" / "scene1.png"
+    Image.fromarray(1 - np.asarray(Image.open(path))).save(path)
+    with pytest.raises(RetintError, match="other images, labels"):
+        train(discs, out, resume=True)
+
+
+def test_validation_images_without_a_labelled_pixel_give_no_score(discs, tmp_path):
+    for path in (discs / "val" / "labels").iterdir():
+        Image.fromarray(np.full((48, 64), 255, np.uint8)).save(path)
+    out = tmp_path / "m.safetensors"
+    assert train(discs, out, QUICK).score is None
+    assert load(out).card.scores == {}
+
+
+def test_a_folder_in_the_way_is_told_before_the_work(discs, tmp_path):
+    log_paths(tmp_path / "m.safetensors")[0].mkdir()
+    with pytest.raises(RetintError, match=r"m\.log\.csv: found a folder"):
+        train(discs, tmp_path / "m.safetensors", QUICK)
+
+
+@pytest.mark.parametrize("factor", [1e-7, 1e5])
+def test_floats_of_any_size_are_normalised(tmp_path, factor):
+    root = write_set(tmp_path / "discs", 3)
+    for path in (root / "images").iterdir():
+        tifffile.imwrite(
+            path.with_suffix(".tif"), np.asarray(Image.open(path)).astype(np.float32) / 255 * factor, photometric="rgb"
+        )
+        path.unlink()
+    train(root, tmp_path / "m.safetensors", QUICK)
+    card = load(tmp_path / "m.safetensors").card
+    assert all(0.1 * factor < std < 0.4 * factor for std in card.std)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .values import positive, print_json, say, whole
+from .values import natural, positive, print_json, say, whole
 
 if TYPE_CHECKING:
     from ..learning.train import Progress
@@ -43,7 +43,7 @@ def add_to(verbs: Any) -> None:
     )
     length.add_argument("--minutes", type=positive, metavar="N", help="how long, by the clock")
     parser.add_argument("--resume", action="store_true", help="go on where a stopped run was, with its settings")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="of all chance (default 0)")
     parser.add_argument(
         "--one-step", action="store_true", help="train the control that takes one step and has no feedback"
     )
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
             {"model": str(trained.model), "finished": trained.finished, "miou": trained.score, "epochs": trained.epochs}
         )
     else:
-        score = "no validation images" if trained.score is None else f"validation mean IoU {trained.score:.3f}"
+        score = "not validated" if trained.score is None else f"validation mean IoU {trained.score:.3f}"
         print(f"{trained.model}: {trained.epochs} epochs, {score}")
     if not trained.finished:
         say(f"retint: stopped; {trained.model} is usable, and --resume goes on from here")

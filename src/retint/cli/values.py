@@ -20,6 +20,13 @@ def whole(text: str) -> int:
     return value
 
 
+def natural(text: str) -> int:
+    """A whole number from 0 to 2^63 - 1."""
+    if not re.fullmatch(r"\d{1,19}", text.strip()) or (value := int(text)) >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {(1 << 63) - 1}")
+    return value
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """Whole numbers with commas between them: 1,2,4,8."""
     return tuple(whole(part) for part in text.split(","))

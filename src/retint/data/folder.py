@@ -171,7 +171,7 @@ def find_dims(root: Path, folders: dict[str, Path]) -> int:
     path = root / "classes.json"
     try:
         dims = json.loads(path.read_text(encoding="utf-8-sig")).get("dims")
-    except (OSError, ValueError, AttributeError):  # missing or malformed: for others to tell
+    except (OSError, ValueError, AttributeError, RecursionError):  # missing or malformed: for others to tell
         dims = None
     if dims is None:
         first = next((file for folder in folders.values() for file in image_files(folder / "images")), None)
@@ -220,20 +220,23 @@ def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...]
         )
     try:
         card = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RetintError(f"{path}: not valid JSON ({error}); expected such as {_example(2)}") from error
     names = card.get("classes") if isinstance(card, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         raise RetintError(f'{path}: found no list "classes" of names; expected such as {_example(2)}')
+    if wrong := next((name for name in names if name.encode(errors="replace").decode() != name), None):
+        raise RetintError(f"{path}: found the class {wrong!a}, which is no text; give it another name")
     if not 2 <= len(names) <= IGNORE:
         raise RetintError(f"{path}: found {len(names)} classes; expected 2 to {IGNORE}, as {IGNORE} stands for ignore")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise RetintError(f"{path}: found the class {_listed(twice)} more than once; give each class its own name")
     ignore = card.get("ignore", IGNORE)
     if ignore != IGNORE:
+        known = type(ignore) is int and 0 <= ignore < 1 << 16
+        mend = f", then renumber the labels with: retint convert {root} --map {ignore}={IGNORE}" if known else ""
         raise RetintError(
-            f'{path}: found "ignore": {json.dumps(ignore)}; expected {IGNORE}, always: write {IGNORE} there, '
-            f"then renumber the labels with: retint convert {root} --map {json.dumps(ignore)}={IGNORE}"
+            f'{path}: found "ignore": {json.dumps(ignore)}; expected {IGNORE}, always: write {IGNORE} there{mend}'
         )
     return tuple(names), _colours(path, card.get("colours"), len(names))
 

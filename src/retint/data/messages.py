@@ -118,10 +118,15 @@ def nothing_labelled(root: Path, masks: int) -> str:
 
 
 def coloured(labels: Path, root: Path) -> str:
-    """A mask in colours."""
+    """A mask in colours, or a volume that does not say that it is one."""
+    volumes = (
+        '; if these are volumes, write "dims": 3 into classes.json'
+        if labels.suffix.lower() in (".tif", ".tiff")
+        else ""
+    )
     return (
         f"{labels}: found a mask in colours; expected one channel of class indices: "
-        f"retint convert {root} --palette palette.json"
+        f"retint convert {root} --palette palette.json{volumes}"
     )
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import DataProblems, RetintError
+from retint.images import volume_stem
 from retint.wholefile import whole_file
 
 from . import messages
@@ -140,7 +141,7 @@ class _Reading:
         self._names = {file.name: file for file in files}
         self._stems: dict[str, list[Path]] = {}
         for file in files:
-            self._stems.setdefault(file.stem, []).append(file)
+            self._stems.setdefault(volume_stem(file), []).append(file)
         self.problems += [messages.same_name(same) for same in self._stems.values() if len(same) > 1]
         if not files:
             self.problems.append(messages.empty(folder / "images"))
@@ -178,11 +179,13 @@ class _Reading:
             if name not in self.classes:
                 self._tell(number, f"the tag {name}; {self._advise(name)}")
         if image and (tags := {self.classes[name] for name in names if name in self.classes}):
-            self.tagged.append(Tagged(image.stem, image, tuple(sorted(tags))))
+            self.tagged.append(Tagged(volume_stem(image), image, tuple(sorted(tags))))
 
     def _untold(self) -> None:
         """Images that no line names, and that have no labels."""
-        told = {image.stem for image in self._seen} | {file.stem for file in label_files(self.folder / "labels")}
+        told = {volume_stem(image) for image in self._seen} | {
+            volume_stem(file) for file in label_files(self.folder / "labels")
+        }
         for stem, files in self._stems.items():
             if stem not in told:
                 line = f"found no tags for {files[0].name}; expected a line for each image without labels"
@@ -193,7 +196,7 @@ class _Reading:
         if not self._names:
             pass  # told once for all
         elif image is None:
-            others = self._stems.get(Path(name).stem)
+            others = self._stems.get(volume_stem(name))
             mend = f"write {others[0].name}" if others else "correct the name, or remove the line"
             self._tell(number, f"the image {name}; expected a file, or its stem, in {images}: {mend}")
         elif (first := self._seen.setdefault(image, number)) != number:

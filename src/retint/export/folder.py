@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from ..errors import RetintError
 from ..modelfile import Card
 from ..network import RecurrentNetwork
-from ..wholefile import whole_file
+from ..wholefile import check_folder, whole_file
 from .card import described
 from .extras import package
 from .graphs import PARTS, graph
@@ -44,6 +44,7 @@ def export(
     if format not in FORMATS:
         raise RetintError(f"--format {format}: expected {' or '.join(FORMATS)}")
     folder = Path(folder)
+    check_folder(folder)
     content: dict[str, bytes] = {}
     for part in PARTS:
         onnx = graph(network, part).SerializeToString()

@@ -152,8 +152,9 @@ class TiffRegions:
         handle, more = self._file.filehandle, {}
         if self._key.compression in _JPEG:
             more = {"jpegtables": getattr(frame, "jpegtables", None), "jpegheader": self._key.jpegheader}
+        decode = self._key.decode  # is made when first asked for, which moves the file's position
         handle.seek(frame.dataoffsets[number])
-        data, _, _ = self._key.decode(handle.read(count), number, **more)
+        data, _, _ = decode(handle.read(count), number, **more)
         if data is None:
             return None
         (high, wide), _ = self._grid()

@@ -99,13 +99,18 @@ def open_film(path: str | PathLike[str], rate: float | None = None) -> Film:
             raise RetintError(
                 f"{path}: found two frames named {twice}; expected one file a frame: move the others away"
             )
-        return Film(path, Fraction(rate or RATE).limit_denominator(1001), len(names), names)
+        return Film(path, _fraction(rate or RATE), len(names), names)
     with _opened(path) as (container, stream):
         own = stream.average_rate or stream.guessed_rate or Fraction(int(RATE))
         count = stream.frames or None
         if count is None and container.duration:
             count = max(round(container.duration / 1_000_000 * own), 1)
-    return Film(path, own if rate is None else Fraction(rate).limit_denominator(1001), count)
+    return Film(path, own if rate is None else _fraction(rate), count)
+
+
+def _fraction(rate: float) -> Fraction:
+    """Frames a second as films have them: 30000/1001, 1/60."""
+    return Fraction(rate).limit_denominator(1001) or Fraction(rate)
 
 
 def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:

@@ -201,7 +201,7 @@ def _loaded(file: Path, device: str) -> Model:
 def _client(distributed: Any, cluster: str) -> Iterator[Any]:
     """A client of a cluster that is there, or of one that ends with it."""
     kind, _, count = cluster.partition(":")
-    if kind == "local" and (count.isdigit() or not count):
+    if kind == "local" and (not count or (count.isdigit() and int(count))):
         workers = int(count) if count else max((os.cpu_count() or 2) // 2, 1)
         with (
             distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as made,
@@ -209,7 +209,7 @@ def _client(distributed: Any, cluster: str) -> Iterator[Any]:
         ):
             yield client
         return
-    if "://" not in cluster:
+    if "://" not in cluster:  # "local:0" too
         raise RetintError(f"--cluster {cluster}: expected local, local:N, or an address such as tcp://10.0.0.1:8786")
     try:
         client = distributed.Client(cluster)

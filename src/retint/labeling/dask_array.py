@@ -41,6 +41,8 @@ def label_array(image: Any, model: Model, steps: int | None = None, precision: A
     dask = needed("dask")
     array = needed("dask.array")
     refuse(model, "dask array")
+    if steps is not None and steps < 1:
+        raise RetintError(f"--steps {steps}: at least 1 is needed")
     if image.ndim not in (model.dims, model.dims + 1) or any(np.isnan(n) for n in image.shape):
         raise RetintError(
             f"dask array of shape {image.shape}; expected {model.dims} axes of known length, and one for channels at most"

@@ -33,7 +33,8 @@ class Evaluation:
         classes: names.
         confusions: for each number of steps, the counts (K, K), rows truth.
         aucs: for each number of steps, for two classes: the area under the ROC curve.
-        worst: (mean IoU at the most steps, image), worst first.
+        worst: (mean IoU at the most steps, image), worst first; without images that have no labelled pixel.
+        images: how many were measured.
         calibrations: for each number of steps, how often labels are right at each of their probabilities.
         risks: for each number of steps and measure of doubt, the error left when pixels are left out; if asked for.
         temperature: by which the model divided log Y.
@@ -47,6 +48,7 @@ class Evaluation:
     confusions: dict[int, Confusion]
     aucs: dict[int, RocAuc] = field(default_factory=dict)
     worst: list[tuple[float, str]] = field(default_factory=list)
+    images: int = 0
     calibrations: dict[int, Calibration] = field(default_factory=dict)
     risks: dict[int, dict[str, RiskCoverage]] = field(default_factory=dict)
     temperature: float = 1.0
@@ -55,7 +57,7 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """As `retint eval --json` prints it."""
         figures = {
-            "model": self.model, "dataset": self.dataset, "split": self.split, "images": len(self.worst),
+            "model": self.model, "dataset": self.dataset, "split": self.split, "images": self.images,
             "temperature": self.temperature,
             "steps": {str(step): self._figures(step) for step in self.confusions},
             "worst": [{"image": name, "miou": score} for score, name in self.worst],
@@ -127,6 +129,8 @@ def evaluate(
         raise RetintError("--steps: numbers of at least 1 are needed, such as 1,2,4,8")
     part = data.part(split, "val")
     pairs = part.pairs
+    if not pairs:
+        raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
     shown = sorted(set(steps))
     result = _empty(model, str(data.root), part.name, shown)
     at_once = way != "upsample" or model.at_once
@@ -147,7 +151,9 @@ def evaluate(
             if result.fitted is not None and labeling.steps == model.card.steps:
                 for where, y in replace(labeling, temperature=1.0).probability_parts():
                     result.fitted.add(truth[where], y)
-        result.worst.append((_number(own.miou()) or 0.0, pair.stem))
+        result.images += 1
+        if (miou := _number(own.miou())) is not None:  # None where no pixel is labelled
+            result.worst.append((miou, pair.stem))
         if progress:
             progress(done, len(pairs))
     result.worst.sort()

@@ -87,7 +87,9 @@ def _refuse(network: RecurrentNetwork, source: Source, steps: int, way: Way, eve
     name = network.architecture.name
     if way == "unit" and any(g.per_period > 1 for g in network.geometry):
         raise RetintError(f"--way unit: {name} reads several label cells from one hidden cell; use --way stitch")
-    if way == "stitch" and any(s % min(every, s) for s in network.strides_at(steps)):
+    if way == "stitch" and (
+        every > max(network.strides_at(steps)) or any(s % min(every, s) for s in network.strides_at(steps))
+    ):
         raise RetintError(
             f"--resolution {every}: expected a divisor of the {max(network.strides_at(steps))} pixels per label cell of {name}"
         )

@@ -85,6 +85,18 @@ class KeptSteps:
             return None
         return kept(self._start, self._hints_in(self._whole))[0].max(0).indices.to(torch.uint8).cpu().numpy()
 
+    @property
+    def drifts(self) -> tuple[float, ...]:
+        """How far Y moved at each step: see `Labeling`."""
+        before = None if self._start is None else kept(self._start, self._hints_in(self._whole))
+        found = []
+        for estimate in self.estimates:
+            found.append(
+                1.0 if before is None else float((estimate - before).abs_().sum(1).mean(dtype=torch.float64) / 2)
+            )
+            before = estimate
+        return tuple(found)
+
     def extend(self, steps: int) -> None:
         """Take further steps, everywhere."""
         for _ in range(steps):

@@ -192,6 +192,8 @@ class Model:
         Args:
             at: yield the estimates after these numbers of steps alone, and end after the last of them.
         """
+        if at is not None and any(step < 1 for step in at):
+            raise RetintError(f"at {min(at)}: at least 1 is needed")
         finely = self.takes_steps_at_once(
             way, resolution, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
         )
@@ -251,7 +253,16 @@ class Model:
             )
         source = Source(pixels.copy(), self.card, self.dims, where, scale)
         refinement = self._refinement(source, start, None, tile, precision)
-        return Session(refinement.network, source, refinement.start, refinement.tile, wanted, self.classes, scale)
+        return Session(
+            refinement.network,
+            source,
+            refinement.start,
+            refinement.tile,
+            wanted,
+            self.classes,
+            scale,
+            self.card.temperature,
+        )
 
     def session_bytes(
         self, shape: Sequence[int], steps: int | None = None, *, started: bool = False, precision: Precision | None = None,
@@ -266,6 +277,8 @@ class Model:
             precision, scale: as for `session`.
             dtype: of the image.
         """
+        if steps is not None and steps < 1:
+            raise RetintError(f"--steps {steps}: at least 1 is needed")
         pixel = np.dtype(dtype).itemsize * prod(shape[self.dims :])
         return self._session_bytes(
             tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale

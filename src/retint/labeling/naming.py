@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
     if wish.strip:
         files["strip"] = out / f"{stem}.steps.png"
     if wish.doubt:
-        files["doubt"] = out / f"{stem}.doubt{labels}"
+        files["doubt"] = out / f"{stem}.doubt{labels if dims == 3 else '.png'}"
     if wish.probabilities:
         files["probabilities"] = out / f"{stem}.probabilities{planes}"
         files["estimate"] = out / f"{stem}.estimate.tif"
@@ -126,9 +127,12 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
         path = found[0]
     if path.suffix == ".npy":
         try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise RetintError(f"{option} {path}: not a readable NumPy array ({error})") from None
+        if not isinstance(array, np.ndarray):
+            raise RetintError(f"{option} {path}: found several arrays; expected one, as np.save writes it")
+        return array
     if dims == 3:
         pixels = read_volume(path).pixels
         probabilities = pixels.dtype.kind == "f" and pixels.shape[-1] > 1  # NIfTI may store labels as floats

@@ -204,13 +204,20 @@ def choose(found: Sequence[Candidate], known: Sequence[NDArray[np.float32]], cou
 
 
 def write_pictures(order: Order, folder: Path, dims: int) -> None:
-    """Write NAME.next.png for each image chosen: the image with its region framed; of a volume, the middle slice of the region."""
-    for choice in order.choices:
+    """Write NAME.next.png for each image chosen: the image with its region framed; of a volume, the middle slice of the region.
+
+    Of images with one name, all but the first have their place in the order before it: 3.NAME.next.png.
+    """
+    written = set[str]()
+    for number, choice in enumerate(order.choices, start=1):
         one = choice.candidate
+        name = volume_stem(one.image)
+        name = f"{number}.{name}" if name in written else name
+        written.add(name)
         pixels, box = read_pixels(one.image, dims), one.region
         if dims == 3:
             pixels, box = pixels[sum(box[0]) // 2], box[1:]
-        write_image(folder / f"{volume_stem(one.image)}.next.png", framed(displayable(pixels), *box))
+        write_image(folder / f"{name}.next.png", framed(displayable(pixels), *box))
 
 
 def framed(picture: NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.uint8]:

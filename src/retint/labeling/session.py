@@ -43,14 +43,15 @@ class Session:
         steps: how many each estimate takes.
         classes: names.
         scale: at which the image is labelled.
+        temperature: of the model's card, for probabilities.
     """
 
     def __init__(
         self, network: RecurrentNetwork, source: Source, start: Start | None, tile: Sequence[int], steps: int,
-        classes: tuple[str, ...], scale: float = 1.0,
+        classes: tuple[str, ...], scale: float = 1.0, temperature: float = 1.0,
     ) -> None:  # fmt: skip
         self._source, self._classes, self._scale, self._strides = source, classes, scale, network.strides
-        self._steps = steps
+        self._steps, self._temperature = steps, temperature
         self._hints = np.full(source.own, UNKNOWN, np.uint8)
         drawn_on = LabelMap(self._hints, len(classes), source.size, self._strides, "hints")
         self._kept = KeptSteps(network, source, start, drawn_on, tile, steps)
@@ -92,7 +93,7 @@ class Session:
         return Labeling(
             labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self._classes,
             strides=self._strides, estimate=self._kept.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
-            _hints=self._hints.copy(),
+            drifts=(*self._kept.drifts, *[0.0] * (self._steps - len(self._kept.drifts))), temperature=self._temperature, _hints=self._hints.copy(),
         )  # fmt: skip
 
     def stroke(self, label: int | str, points: Any, width: float = 3) -> tuple[slice, ...]:

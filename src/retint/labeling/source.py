@@ -110,7 +110,10 @@ class Source:
             )
         if len(at) != dims or any(a < 0 or a + n > whole for a, n, whole in zip(at, new.shape, self.own, strict=False)):
             raise RetintError(f"part: {new.shape[:-1]} pixels at {tuple(at)} do not lie in the image's {self.own}")
+        if any(a != int(a) for a in at):
+            raise RetintError(f"part at {tuple(at)}: expected whole pixels")
         self._check_depth(new)
+        to_unit(new, "part")  # refuses what is no number, before anything is replaced
         box = tuple((int(a), int(a) + n) for a, n in zip(at, new.shape, strict=False))
         held[slices(box)] = new
         return box

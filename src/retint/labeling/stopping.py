@@ -40,6 +40,8 @@ class Stop:
             raise RetintError(f"--steps {self.steps}: at least 1 is needed")
         if self.tolerance is not None and not self.tolerance > 0:
             raise RetintError(f"--tolerance {self.tolerance:g}: expected a number above 0")
+        if self.budget is not None and not self.budget > 0:
+            raise RetintError(f"--budget {self.budget:g}: expected a time above 0")
 
     @property
     def open(self) -> bool:

@@ -115,7 +115,7 @@ def _lit(image: Tensor, augmentation: Augmentation, generator: torch.Generator) 
     if augmentation.light:
         gain = math.exp(augmentation.light * _normal(generator))
         gamma = math.exp(augmentation.light * _normal(generator))
-        top = float(image.amax().clamp(min=1e-6)) if float(image.amin()) >= 0 else 0.0
+        top = float(image.amax()) if float(image.amin()) >= 0 else 0.0
         if top:  # a signed image has no gamma
             image = top * (image / top).clamp(min=1e-6) ** gamma
         middle = image.mean()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
 
 from ..errors import RetintError
 from ..modelfile import find_model, load_model
-from ..network import CATALOGUE, RecurrentNetwork
+from ..network import CATALOGUE, RecurrentNetwork, build
 
 _LEAST = 0.02
 """Share of the weights below which beginning from a model is surely a mistake."""
@@ -44,7 +45,7 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
     """
     tensors, card = load_model(find_model(name, "--from"))
     pairs = [(k, card.classes.index(c)) for k, c in enumerate(classes) if c in card.classes]
-    taken = total = 0
+    each, taken, total = planes_of_classes(network), 0, 0
     with torch.no_grad():
         for key, mine in network.state_dict().items():
             if key.endswith("num_batches_tracked"):
@@ -52,7 +53,7 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
             total += mine.numel()
             if key not in tensors:
                 continue
-            taken += _take(mine, tensors[key], pairs, len(classes), len(card.classes))
+            taken += _take(mine, tensors[key], each[key], pairs, len(card.classes))
     if taken < _LEAST * total:
         raise RetintError(
             f"--from {name}: next to nothing of {card.architecture['name']} fits {network.architecture.name}; give --arch "
@@ -61,27 +62,32 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
     return f"begun from {name}: {taken / total:.0%} of the weights taken"
 
 
-def _take(mine: Tensor, its: Tensor, pairs: Sequence[tuple[int, int]], classes: int, its_classes: int) -> int:
-    """Copy what fits; returns how many numbers that were."""
-    same_classes = classes == its_classes and list(pairs) == [(k, k) for k in range(classes)]
-    if not same_classes:
-        for axis in range(min(mine.dim(), 2)):
-            if (each := _planes_of_classes(mine, its, axis, classes, its_classes)) is not None:
-                for a, b in pairs:
-                    mine.narrow(axis, a * each, each).copy_(its.narrow(axis, b * each, each))
-                return len(pairs) * mine.narrow(axis, 0, each).numel()
-    if mine.shape != its.shape:
+def _take(mine: Tensor, its: Tensor, each: Sequence[int], pairs: Sequence[tuple[int, int]], its_classes: int) -> int:
+    """Copy what fits, class by class along the axes that have `each` planes of every class; how many numbers that were."""
+    expected = [n * its_classes if n else size for n, size in zip(each, mine.shape, strict=True)]
+    if list(its.shape) != expected:
         return 0
-    mine.copy_(its)
-    return mine.numel()
+    to, source = (
+        [
+            torch.tensor([pair[side] * n + k for pair in pairs for k in range(n)] if n else range(size)).long()
+            for n, size in zip(each, mine.shape, strict=True)
+        ]
+        for side in (0, 1)
+    )
+    mine[torch.meshgrid(*to, indexing="ij")] = its[torch.meshgrid(*source, indexing="ij")].to(mine.dtype)
+    return prod(map(len, to))
 
 
-def _planes_of_classes(mine: Tensor, its: Tensor, axis: int, classes: int, its_classes: int) -> int | None:
-    """How many planes along an axis belong to each class; None if they do not belong to classes."""
-    if mine.dim() != its.dim() or any(
-        n != m for k, (n, m) in enumerate(zip(mine.shape, its.shape, strict=True)) if k != axis
-    ):
-        return None
-    each = mine.shape[axis] // classes
-    belongs: bool = mine.shape[axis] == each * classes and its.shape[axis] == each * its_classes and each in (1, 4, 8)
-    return each if belongs else None
+def planes_of_classes(network: RecurrentNetwork) -> dict[str, list[int]]:
+    """Of each of the weights: along each axis, how many planes every class has; 0 where planes are not those of classes.
+
+    What grows with the number of classes is told by building the network for another number; shapes alone do not say.
+    """
+    classes = network.classes
+    other = classes + 1 if classes < 256 else classes - 1
+    with torch.random.fork_rng(devices=[]):
+        grown = build(network.architecture, network.channels, other, network.padding).state_dict()
+    return {
+        key: [abs(n - m) for n, m in zip(mine.shape, grown[key].shape, strict=True)]
+        for key, mine in network.state_dict().items()
+    }

@@ -8,14 +8,21 @@ from typing import Any
 
 import torch
 
-from ..data import Dataset, Pair
+from ..data import Dataset, Pair, Report, Tagged
 from ..errors import RetintError
-from .settings import checkpoint_path
+from .settings import Settings, checkpoint_path
+from .survey import Survey
 
 
-def fingerprint(data: Dataset, pairs: Sequence[Pair]) -> dict[str, Any]:
+def fingerprint(
+    data: Dataset, pairs: Sequence[Pair], tagged: Sequence[Tagged], checked: Report, seen: Survey
+) -> dict[str, Any]:
     """What a checkpoint remembers of the data that it was made from."""
-    return {"classes": list(data.classes), "images": [pair.stem for pair in pairs]}
+    return {
+        "classes": list(data.classes), "images": [pair.stem for pair in pairs],
+        "tags": {one.stem: list(one.tags) for one in tagged}, "channels": checked.channels, "dtype": checked.dtype,
+        "mean": list(seen.mean), "std": list(seen.std), "size": list(seen.size), "labelled": seen.counts.tolist(),
+    }  # fmt: skip
 
 
 def load_checkpoint(out: Path) -> dict[str, Any]:
@@ -29,22 +36,38 @@ def load_checkpoint(out: Path) -> dict[str, Any]:
         raise RetintError(f"--resume: {path} does not exist: nothing to continue; leave --resume out to begin")
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        state["settings"], state["data"]
+        state["settings"], state["data"], state["chosen"]
     except Exception as error:
         raise RetintError(
-            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); leave --resume out to begin anew"
+            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); --overwrite begins anew"
         ) from None
     return state
 
 
-def refuse_other_data(state: dict[str, Any], out: Path, data: Dataset, pairs: Sequence[Pair]) -> None:
+def refuse_other_settings(state: dict[str, Any], out: Path, given: Settings) -> None:
+    """Refuse settings that were given and are not those of the stopped run; what is left at its default is not given.
+
+    Raises:
+        RetintError: they are.
+    """
+    before, options = Settings.from_dict(state["settings"]), {"start": "from", "window": "one-step", "rare": "no-rare"}
+    for name, default in vars(Settings()).items():
+        value, was = getattr(given, name), getattr(before, name)
+        if value not in (default, was):
+            raise RetintError(
+                f"--resume: {checkpoint_path(out)} was begun with another --{options.get(name, name)} ({was}, not {value}); leave "
+                "it out, or begin anew with --overwrite"
+            )
+
+
+def refuse_other_data(state: dict[str, Any], out: Path, data: Dataset, now: dict[str, Any]) -> None:
     """Refuse a state that was made from other data.
 
     Raises:
         RetintError: it was.
     """
-    if state["data"] != fingerprint(data, pairs):
+    if state["data"] != now:
         raise RetintError(
-            f"{checkpoint_path(out)}: made from other images or classes than {data.root} holds now; leave --resume out to "
-            "begin anew"
+            f"{checkpoint_path(out)}: made from other images, labels, tags or classes than {data.root} holds now; --overwrite "
+            "begins anew"
         )

@@ -46,7 +46,12 @@ def card_of(
 ) -> Card:
     """The card of a model that a run is to make, its scores still to come; `learn` and `held` are numbers of images."""
     colours = data.colours or default_palette(len(data.classes))
-    trained_on = {"data": data.root.name, "images": learn, "validation_images": held, "settings": settings.to_dict()}
+    trained_on = {
+        "data": data.root.resolve().name,
+        "images": learn,
+        "validation_images": held,
+        "settings": settings.to_dict(),
+    }
     if tagged:
         trained_on |= {"tagged_images": len(tagged), "one_tag_each": all(len(one.tags) == 1 for one in tagged)}
     return Card(

@@ -51,7 +51,9 @@ def survey(examples: Examples) -> Survey:
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), _LOOKED_AT)).astype(int))
     looks = [_look(examples, int(index)) for index in chosen]
     mean = np.mean([look.mean for look in looks], 0)
-    std = np.sqrt(np.maximum(np.mean([look.square for look in looks], 0) - mean**2, 1e-8))
+    square = np.mean([look.square for look in looks], 0)
+    variance = square - mean**2
+    std = np.sqrt(np.where(variance > 1e-12 * square, variance, 1.0))  # a channel of one value has none
     details = [look.detail for look in looks]
     sizes = [look.size for look in looks]
     runs = [np.concatenate(of_class) for of_class in zip(*(look.runs for look in looks), strict=True)]

@@ -169,7 +169,7 @@ class TaggedBatches:
         return (seen - self.mean) / self.std * inside, tags, inside
 
     def _pixels(self, index: int) -> Tensor:
-        """(C, rows, columns) on the unit scale, no larger than a view; in half precision, to hold many."""
+        """(C, rows, columns) on the unit scale, no larger than a view; in half precision where that holds it, to hold many."""
         path = self.tagged[index].image
         unit = torch.from_numpy(to_unit(fit_channels(read_image(path), self.channels, str(path)), str(path)))
         image = unit.movedim(-1, 0)
@@ -177,4 +177,4 @@ class TaggedBatches:
         if shrink < 1:
             size = [max(1, round(n * shrink)) for n in image.shape[1:]]
             image = F.interpolate(image[None], size=size, mode="bilinear", align_corners=False, antialias=True)[0]
-        return image.half()
+        return image.half() if float(image.abs().max()) <= 1 else image

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, open_dataset
@@ -25,7 +27,7 @@ from ..scoring import Temperature
 from ..wholefile import whole_file
 from .average import Average
 from .begin import architecture_of, take_weights
-from .checkpoint import fingerprint, load_checkpoint, refuse_other_data
+from .checkpoint import fingerprint, load_checkpoint, refuse_other_data, refuse_other_settings
 from .examples import Batches, Examples, chance
 from .machine import open_fabric
 from .material import card_of, parts
@@ -115,7 +117,13 @@ def train(
     out, say = Path(out), note or (lambda line: None)
     if out.suffix != ".safetensors":
         raise RetintError(f"--out {out}: a model file ends in .safetensors")
+    for path in (out, checkpoint_path(out), *log_paths(out)):
+        if path.is_dir():
+            raise RetintError(f"{path}: found a folder; expected a place for a file: choose another --out")
     saved = load_checkpoint(out) if resume else None
+    if saved:
+        exclude, limit = saved["chosen"]["exclude"], saved["chosen"]["limit"]
+        refuse_other_settings(saved, out, settings or Settings())
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     data = open_dataset(dataset)
     checked = check_dataset(data, tagged=settings.labels == "tags", some=settings.labels == "some")
@@ -123,12 +131,14 @@ def train(
     for line in checked.warnings:
         say(f"note: {line}")
     learn, held, tagged = parts(data, exclude, limit, settings.labels)
-    if saved:
-        refuse_other_data(saved, out, data, learn)
     run = Run(data, learn, held, tagged, checked, out, settings, device, devices, precision, say, saved is not None)
-    run.clock = clock
+    run.clock, run.chosen = clock, {"exclude": list(exclude), "limit": limit}
     if saved:
+        refuse_other_data(saved, out, data, run.fingerprint)
         run.restore(saved)
+    elif run.fabric.is_global_zero:  # what an earlier run left would be taken for this one's
+        for path in (checkpoint_path(out), *log_paths(out)):
+            path.unlink(missing_ok=True)
     finished = run.go(report or (lambda progress, share: None))
     return Trained(
         out, finished, run.progress.score, run.progress.epoch, checked.warnings, bool(run.fabric.is_global_zero)
@@ -165,6 +175,12 @@ class Run:
             settings = replace(settings, epochs=_DEFAULT_EPOCHS)
         batch = settings.batch or (4 if arch.dims == 2 else 1)
         self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
+        self.fingerprint = fingerprint(data, learn, tagged, checked, seen)
+        self.chosen: dict[str, Any] = {}
+        if learn and held and (lost := _only_held(data, checked, seen.counts)):
+            say(
+                f"note: {', '.join(lost)}: labelled only in images that are held out, so not learned; label more, or make val/"
+            )
         self.card = card_of(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
         self.fabric, self.device = open_fabric(device, devices, precision)
         if not self.fabric.is_global_zero:
@@ -215,9 +231,14 @@ class Run:
         finally:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
+        if not self.stopping and len(self.held):  # scoring takes a while, and may be stopped too
+            self._save_checkpoint()
+            self._save_model()
+            try:
+                self._score_finally()
+            except KeyboardInterrupt:
+                self.stopping = True
         finished = not self.stopping
-        if finished:
-            self._score_finally()
         self._save_model()
         if self.fabric.is_global_zero:
             if finished:
@@ -238,7 +259,7 @@ class Run:
             if progress.iteration % self.per_epoch == 0:
                 self._end_epoch()
             if time.monotonic() - saved_at > _CHECKPOINT_SECONDS:
-                self._save_checkpoint()
+                self._if_possible(self._save_checkpoint)
                 saved_at = time.monotonic()
             report(progress, self.share())
 
@@ -291,7 +312,7 @@ class Run:
         if len(self.held) and self._validation_due():
             step = min(4, self.card.steps)
             found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
-            progress.score = found[step].miou()
+            progress.score = _finite(found[step].miou())
             self._validation_seconds = self.clock() - began
             progress.rows.append(self._row(progress.score))
         else:
@@ -299,7 +320,14 @@ class Run:
         progress.loss_sum, progress.loss_count = 0.0, 0
         progress.elapsed += self.clock() - began
         if self.fabric.is_global_zero:
-            self._write_log()
+            self._if_possible(self._write_log)
+
+    def _if_possible(self, write: Callable[[], None]) -> None:
+        """Write what the run can go on without."""
+        try:
+            write()
+        except RetintError as error:
+            self.say(f"note: {error}; the training goes on")
 
     def _validation_due(self) -> bool:
         """Validation takes at most about a twentieth of the time."""
@@ -328,7 +356,9 @@ class Run:
         steps = sorted({min(step, self.card.steps) for step in _SCORED_STEPS})
         fitted = Temperature()
         confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps, temperature=fitted)
-        self.progress.score = confusions[steps[-1]].miou()
+        self.progress.score = _finite(confusions[steps[-1]].miou())
+        if self.progress.score is None:  # nothing is labelled there
+            return
         scores = {str(s): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for s, c in confusions.items()}
         figures = {"images": len(self.held), "steps": scores, "fitted": fitted.to_dict()}
         self.card = replace(self.card, scores=figures, temperature=fitted.value())
@@ -351,14 +381,18 @@ class Run:
             return
         state = {
             "settings": self.settings.to_dict(),
-            "data": fingerprint(self.data, self.learn.pairs),
+            "data": self.fingerprint,
+            "chosen": self.chosen,
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": vars(self.progress),
         }
-        with whole_file(checkpoint_path(self.out)) as temporary:
-            torch.save(state, temporary)
+        with whole_file(checkpoint_path(self.out)) as temporary, open(temporary, "wb") as file:
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:  # torch's word for a full disk
+                raise OSError(str(error).splitlines()[0]) from error
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
@@ -373,6 +407,16 @@ class Run:
         if self.stopping:
             raise KeyboardInterrupt
         self.stopping = True
+
+
+def _finite(score: float) -> float | None:
+    return score if math.isfinite(score) else None
+
+
+def _only_held(data: Dataset, checked: Report, counts: NDArray[np.int64]) -> list[str]:
+    """Classes that are labelled somewhere in the set, but in no image that is learned from."""
+    every = np.sum([row for name, row in checked.pixels_per_class.items() if name not in ("val", "test")], 0)
+    return [name for name, here, there in zip(data.classes, counts, every, strict=True) if there and not here]
 
 
 def _silent(line: str) -> None:

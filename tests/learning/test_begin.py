@@ -1,0 +1,48 @@
+"""Beginning from a trained model whose classes have other names, another order or another number."""
+
+import pytest
+import torch
+
+from made import make_model
+from retint.learning.begin import planes_of_classes, take_weights
+from retint.modelfile import load_model, save_model
+from retint.network import architecture, build, restored, weights
+
+
+def trained(path, arch, classes):
+    """A model file of an architecture whose classes are class0, class1 ..., and its network."""
+    torch.manual_seed(3)
+    card = make_model(arch, classes=classes).card
+    save_model(path, weights(build(architecture(arch), 3, classes, "same")), card)
+    return restored(card.architecture, 3, classes, load_model(path)[0]).eval()
+
+
+@pytest.mark.parametrize(
+    ("arch", "classes"), [("small-2-1", 2), ("small-1", 2), ("small-2", 3), ("small-4", 8), ("fig-9-17", 4)]
+)
+def test_another_order_of_the_classes_is_the_same_model(tmp_path, arch, classes):
+    """Also where hidden layers happen to have as many planes as there are classes, or a multiple."""
+    first = trained(tmp_path / "m.safetensors", arch, classes)
+    order = [*range(1, classes), 0]
+    torch.manual_seed(4)
+    second = build(architecture(arch), 3, classes, "same")
+    line = take_weights(second, str(tmp_path / "m.safetensors"), [f"class{k}" for k in order])
+    assert "100%" in line
+    image = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        before, after = first(image, 3), second.eval()(image, 3)
+    assert torch.allclose(before[:, order], after, atol=1e-5)
+
+
+def test_a_class_of_another_name_begins_anew_and_nothing_else_does(tmp_path):
+    first = trained(tmp_path / "m.safetensors", "small-4", 8).state_dict()
+    second = build(architecture("small-4"), 3, 9, "same")
+    take_weights(second, str(tmp_path / "m.safetensors"), [*(f"class{k}" for k in range(7)), "other", "more"])
+    each = planes_of_classes(second)
+    for key, mine in second.state_dict().items():
+        if not any(each[key]) and not key.endswith("num_batches_tracked"):
+            assert torch.equal(mine, first[key]), key
+    grown = [key for key, planes in each.items() if any(planes)]
+    assert {key.split(".")[0] for key in grown} == {"W", "V"}
+    bias = next(key for key in grown if key.endswith("bias"))
+    assert torch.equal(second.state_dict()[bias][:7], first[bias][:7])
