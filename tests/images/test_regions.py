@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 import retint.images.regions as regions
 from retint.errors import RetintError
@@ -53,6 +54,11 @@ def test_regions_of_a_tiff_are_those_of_the_whole(tmp_path, values, options):
     reader = open_regions(tmp_path / "a.tif", 2)
     assert reader is not None
     check(reader, read_image(tmp_path / "a.tif"))
+
+
+def test_jpeg_strips_of_a_tiff(tmp_path):
+    Image.fromarray(IMAGE).save(tmp_path / "a.tif", compression="jpeg", quality=95)
+    check(open_regions(tmp_path / "a.tif", 2), read_image(tmp_path / "a.tif"))
 
 
 def test_a_small_tiff_and_a_single_large_strip_are_read_whole(tmp_path, monkeypatch):

@@ -290,3 +290,45 @@ def test_each_image_stops_for_itself(model, tmp_path):
         assert ("drift" in rows[0]) == ("tolerance" in length)
     assert min(row["steps"] for row in rows) == 2 < max(row["steps"] for row in rows)
     assert all(row["drift"] < between for row in rows)
+
+
+def test_two_results_of_one_name_are_refused(model, tmp_path):
+    for name in ("a.jpg", "a.overlay.jpg"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / name)
+    images = [tmp_path / "a.jpg", tmp_path / "a.overlay.jpg"]
+    with pytest.raises(RetintError, match=r"both would write .*a\.overlay\.png"):
+        label_files(model, images, tmp_path / "out", Wish(steps=1))
+    assert not label_files(model, images, tmp_path / "out", Wish(steps=1, overlay=False)).failed
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive"])
+def test_a_start_that_is_no_array_is_told(model, photographs, tmp_path, content):
+    (tmp_path / "start.npy").write_bytes(content)
+    outcome = label_files(model, photographs, tmp_path / "out", Wish(steps=1, start=tmp_path / "start.npy"))
+    assert all("not a readable NumPy array" in row["error"] for row in outcome.failed)
+    assert len(outcome.failed) == len(photographs)
+
+
+def test_labels_and_doubt_of_a_zarr_image(model, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    zarr.save_array(str(tmp_path / "a.zarr"), pixels)
+    (outcome,) = label_files(model, [tmp_path / "a.zarr"], tmp_path / "out", Wish(steps=1, doubt="entropy")).images
+    assert Image.open(tmp_path / "out" / "a.doubt.png").size == (48, 40)
+    labels = tmp_path / "out" / "a.zarr"
+    for number, hints in enumerate((labels, tmp_path / "out")):  # a label map, and a folder that holds it
+        again = label_files(model, [tmp_path / "a.zarr"], tmp_path / f"again{number}", Wish(steps=1, hints=hints))
+        assert not again.failed
+    assert outcome["labels"] == str(labels)
+
+
+def test_numbers_that_are_none_are_refused(model):
+    image = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(RetintError, match="at 0"):
+        list(model.refinements(image, at=[0, 1]))
+    with pytest.raises(RetintError, match="--budget -1"):
+        model.label(image, budget=-1)
+    with pytest.raises(RetintError, match="--steps 0"):
+        model.session_bytes((8, 8), 0)
+    with pytest.raises(RetintError, match="--resolution 5"):
+        model.label(image, way="stitch", resolution=5)

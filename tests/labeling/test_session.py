@@ -278,3 +278,28 @@ def test_a_stroke_of_what_the_network_is_certain_of_counts_too():
     session.stroke(0, [(48, 46)], width=3)
     assert np.abs(session.labeling.probabilities - before)[0, 48, 48] > 1e-3
     assert_as_anew(session, model, image, 4)
+
+
+def test_probabilities_have_the_cards_temperature():
+    plain, image = MODELS["small-4"], picture((40, 50))
+    model = Model(plain._folded, replace(plain.card, temperature=1.7))
+    session = model.session(image, steps=3)
+    session.stroke(1, [(5, 5), (20, 30)])
+    assert_as_anew(session, model, image, 3)
+    assert session.labeling.drifts == pytest.approx(model.label(image, 3, hints=session.hints).drifts, abs=1e-4)
+    start = session.labeling
+    again = model.session(image, steps=2, start=start)
+    assert again.labeling.drifts == pytest.approx(model.label(image, 2, start=start).drifts, abs=1e-4)
+
+
+def test_a_change_that_is_refused_changes_nothing():
+    model, image = MODELS["small-4"], picture((40, 50)).astype(np.float32) / 255
+    model = Model(model._folded, replace(model.card, dtype="float32"))
+    session = model.session(image, steps=2)
+    with pytest.raises(RetintError, match="NaN"):
+        session.change(np.full((8, 8, 3), np.nan, np.float32), (0, 0))
+    with pytest.raises(RetintError, match="whole pixels"):
+        session.change(image[:8, :8], (0.5, 0))
+    image[12:20, 12:20] *= 0.5
+    session.change(image[12:20, 12:20], (12, 12))
+    assert_as_anew(session, model, image, 2)

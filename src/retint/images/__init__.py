@@ -2,7 +2,7 @@
 
 from .convert import fit_channels, to_unit
 from .detail import detail
-from .find import IMAGE_SUFFIXES, find_images
+from .find import IMAGE_SUFFIXES, find_images, is_zarr
 from .read import ColouredMask, read_image, read_labels
 from .regions import HeldLabels, Labels, RegionReader, identity, open_regions, read_whole
 from .video import VIDEO_SUFFIXES, Film, film_writer, is_video, open_film
@@ -34,6 +34,7 @@ __all__ = [
     "identity",
     "is_video",
     "is_volume",
+    "is_zarr",
     "open_film",
     "open_regions",
     "read_image",

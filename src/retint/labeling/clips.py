@@ -123,6 +123,8 @@ def _label_clip(
             except RetintError as error:
                 raise RetintError(f"{where}: {error}") from None
             if number == 0:
+                for old in files["labels"].glob("*.png") if wish.labels else ():
+                    old.unlink()  # of a film before
                 size = list(labeling.labels.shape)
                 warnings += filter(None, [model.scale_warning(frame, where, image.scale)])
             fractions += list(labeling.fractions.values())

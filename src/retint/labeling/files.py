@@ -103,7 +103,7 @@ def label_files(
         hints=wish.hints, tile=wish.tile, prior=wish.prior, doubt=wish.doubt in TRACED,
     )  # fmt: skip
     check_maps(wish)
-    refuse_clashes(images, out, model.dims)
+    refuse_clashes(images, out, wish, model.dims)
     outcome = Outcome(model.name)
     keep_memory()
     wanted = []

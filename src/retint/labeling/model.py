@@ -135,7 +135,7 @@ class Model:
 
         Args:
             image: (rows, columns) or (rows, columns, channels) array, or (channels, rows, columns) tensor; a volume has
-                slices before its rows; integers of any depth, or floats from 0 to 1.
+                slices before its rows; 8 or 16-bit integers without sign, or floats from 0 to 1.
             steps: how many; the card says how many by default.
             start: where to begin: a Labeling, integer labels (rows, columns) with 255 for unknown, or probabilities
                 (K, rows, columns), with slices for a volume, at any resolution; None begins from nothing.

@@ -11,12 +11,13 @@ import numpy as np
 
 from ..errors import RetintError
 from ..images import (
-    is_volume,
+    is_zarr,
     open_regions,
     read_image,
     read_labels,
     read_volume,
     read_volume_labels,
+    read_whole,
     volume_stem,
     volume_suffix,
 )
@@ -63,25 +64,28 @@ def _image_suffix(image: Path) -> str:
     return ".png" if reader is None else reader.suffix()
 
 
-def refuse_clashes(images: Sequence[Path], out: Path, dims: int) -> None:
+def refuse_clashes(images: Sequence[Path], out: Path, wish: Wish, dims: int) -> None:
     """Before anything is labelled.
 
     Raises:
         RetintError: `out` can be no folder, two images would write the same files, or labels would replace an image.
     """
     check_folder(out)
-    seen: dict[str, Path] = {}
+    seen, written = dict[str, Path](), dict[Path, Path]()
     inputs = {image.resolve() for image in images}
     for image in images:
-        stem, suffix, _ = _names(image, dims)
-        labels = out / f"{stem}{suffix}"
+        stem = _names(image, dims)[0]
         if stem in seen:
             raise RetintError(f"{image} and {seen[stem]}: both would write {out / stem}.*; label them apart")
         seen[stem] = image
-        if labels.resolve() in inputs:
-            raise RetintError(
-                f"--out {out}: the labels of {image} would replace the image {labels}; choose another folder"
-            )
+        for kind, file in outputs(image, out, wish, dims).items():
+            if file.resolve() in inputs:
+                raise RetintError(
+                    f"--out {out}: the {kind} of {image} would replace the image {file}; choose another folder"
+                )
+            if file in written:
+                raise RetintError(f"{image} and {written[file]}: both would write {file}; label them apart")
+            written[file] = image
 
 
 def check_maps(wish: Wish) -> None:
@@ -115,7 +119,7 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
     if given is None:
         return None
     path = given
-    if given.is_dir() and not (dims == 3 and is_volume(given)):
+    if given.is_dir() and not is_zarr(given):
         stem, labels, planes = _names(image, dims)
         others = (".tif",) if dims == 2 else _VOLUME_SUFFIXES
         ends = dict.fromkeys((".estimate.tif", f".probabilities{planes}", labels, *others, ".npy"))
@@ -133,6 +137,8 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
         if not isinstance(array, np.ndarray):
             raise RetintError(f"{option} {path}: found several arrays; expected one, as np.save writes it")
         return array
+    if dims == 2 and is_zarr(path):
+        return _zarr_labels(path, option)
     if dims == 3:
         pixels = read_volume(path).pixels
         probabilities = pixels.dtype.kind == "f" and pixels.shape[-1] > 1  # NIfTI may store labels as floats
@@ -142,3 +148,10 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
         if pixels.dtype.kind == "f":
             return np.moveaxis(pixels, -1, 0)
     return read_labels(path)
+
+
+def _zarr_labels(path: Path, option: str) -> Any:
+    reader = open_regions(path, 2)
+    if reader is None or reader.shape[-1] != 1 or reader.dtype.kind not in "iu":
+        raise RetintError(f"{option} {path}: found no label map of two axes; expected integers, one channel")
+    return read_whole(reader)[..., 0]
