@@ -314,3 +314,11 @@ def test_bench_refuses_a_size_that_is_none(capsys):
         run("bench", "--size", "12")
     assert stop.value.code == 2
     assert "1024x768" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", ["-1", "1" + 30 * "0", "half"])
+def test_a_seed_is_a_whole_number(seed, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(tmp_path), "--out", str(tmp_path / "m.safetensors"), "--seed", seed])
+    assert stop.value.code == 2
+    assert "expected a whole number from 0" in capsys.readouterr().err

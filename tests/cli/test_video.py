@@ -49,6 +49,11 @@ def test_folders_are_images_unless_they_are_a_sequence(given, capsys):
     )
     assert "2 frames, 0 cuts" in capsys.readouterr().out
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["frames.json", "frames.labels"]
+    (frames / "1.png").unlink()
+    again = ["--sequence", "--frame-steps", "1", "--rate", "0.0001", "--no-overlay", "--overwrite"]
+    assert main(["label", str(frames), *options, *again]) == 0
+    assert [p.name for p in (folder / "out" / "frames.labels").iterdir()] == ["0.png"]  # none of the film before
+    Image.new("RGB", (48, 32), (91,) * 3).save(frames / "1.png")
     assert main(["label", str(frames), *options]) == 0
     assert (folder / "out" / "0.png").exists()
 

@@ -61,6 +61,8 @@ def test_an_address_that_is_none_is_told(stored, tmp_path):
     model, image = stored
     error = label_files(model, [image], tmp_path / "out", Wish(cluster="somewhere")).failed[0]["error"]
     assert "local:N" in error
+    error = label_files(model, [image], tmp_path / "out", Wish(cluster="local:0")).failed[0]["error"]
+    assert "local:N" in error
     error = label_files(model, [image], tmp_path / "out", Wish(cluster="local", strip=True)).failed[0]["error"]
     assert "--cluster labels Zarr" in error
 

@@ -146,3 +146,16 @@ def test_other_ways_and_priors_are_measured_too(two, discs):
     rights = [(two.label(np.array(Image.open(discs / "val" / "images" / f"scene{k}.png")), 2, prior=True).labels
                == np.array(Image.open(discs / "val" / "labels" / f"scene{k}.png"))) for k in range(2)]  # fmt: skip
     assert prior.confusions[2].pixel_accuracy() == pytest.approx(np.mean(rights))
+
+
+def test_images_without_a_labelled_pixel_are_counted_and_not_ranked(two, discs):
+    blank = discs / "val" / "labels" / "scene0.png"
+    Image.fromarray(np.full((48, 64), 255, np.uint8)).save(blank)
+    figures = evaluate(two, discs, steps=(1,)).to_dict()
+    assert figures["images"] == 2
+    assert [row["image"] for row in figures["worst"]] == ["scene1"]
+    for part in ("labels", "images"):
+        for path in (discs / "val" / part).iterdir():
+            path.unlink()
+    with pytest.raises(RetintError):
+        evaluate(two, discs, steps=(1,))
