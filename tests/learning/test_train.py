@@ -2,7 +2,9 @@
 
 import os
 import signal
+from dataclasses import replace
 from importlib import import_module
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 from PIL import Image
 
 from made import write_set
+from retint.data import hold_out, open_dataset
 from retint.errors import DataProblems, RetintError
 from retint.labeling import load
 from retint.learning import Settings, train
@@ -249,3 +252,32 @@ def test_floats_of_any_size_are_normalised(tmp_path, factor):
     train(root, tmp_path / "m.safetensors", QUICK)
     card = load(tmp_path / "m.safetensors").card
     assert all(0.1 * factor < std < 0.4 * factor for std in card.std)
+
+
+def test_parts_without_labels_are_left_out_when_only_some_are_labelled(discs, tmp_path):
+    write_set(discs, 2, 5, "test")
+    rmtree(discs / "test" / "labels")
+    with pytest.raises(DataProblems):
+        train(discs, tmp_path / "m.safetensors", QUICK)
+    notes = []
+    train(discs, tmp_path / "m.safetensors", replace(QUICK, labels="some"), note=notes.append)
+    assert any("test" in line for line in notes)
+
+
+def test_a_class_that_is_only_held_out_is_told(discs, tmp_path):
+    (discs / "classes.json").write_text('{"classes": ["ground", "disc", "third"]}')
+    for path in sorted((discs / "train" / "labels").iterdir()):
+        labels = np.asarray(Image.open(path)).copy()
+        labels[:4] = 2
+        Image.fromarray(labels).save(path)
+    notes = []
+    train(discs, tmp_path / "m.safetensors", QUICK, note=notes.append)
+    assert not any("only in images that are held out" in line for line in notes)
+    flat = write_set(tmp_path / "flat", 6)
+    (flat / "classes.json").write_text('{"classes": ["ground", "disc", "third"]}')
+    _, held = hold_out(open_dataset(flat).splits["all"].pairs)
+    labels = np.asarray(Image.open(held[0].labels)).copy()
+    labels[:4] = 2
+    Image.fromarray(labels).save(held[0].labels)
+    train(flat, tmp_path / "n.safetensors", QUICK, note=notes.append)
+    assert any("third: labelled only in images that are held out" in line for line in notes)

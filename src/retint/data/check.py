@@ -137,7 +137,10 @@ class _Check:
                 self.problems.add("files of the same name", messages.same_name(files))
         excused = self._tagged(split)
         if not folder.is_dir():
-            if not excused:
+            if self.some and split.name not in ("train", FLAT):
+                line = messages.left_out(split.folder / "images", len(images), len(images))
+                self.warnings.add("images left out", line)
+            elif not excused:
                 self.problems.add("no labels", messages.no_labels_folder(folder))
             return
         others = {file.name.split(".")[0]: file.name for file in folder.iterdir() if volume_stem(file) not in labels}
