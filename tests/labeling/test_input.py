@@ -6,6 +6,7 @@ import torch
 
 from made import fresh, make_model
 from retint.errors import RetintError
+from retint.labeling.starts import start_map
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -178,3 +179,19 @@ def test_bfloat16_is_close_to_float32(model):
     exact, rough = (model.label(IMAGE, 3, precision=p).probabilities for p in ("float32", "bfloat16"))
     assert np.abs(exact - rough).max() < 0.1
     assert not np.array_equal(exact, rough)
+
+
+def test_an_estimate_goes_on_at_another_scale_where_it_was():
+    """The last cells of an estimate reach beyond the image; at another size they still do."""
+    model = make_model("small-8-4")
+    hints = np.zeros((36, 36), np.uint8)
+    hints[:, 18:] = 1
+    small = model.label(np.zeros((36, 36, 3), np.uint8), 1, hints=hints)
+    assert small.estimate.shape[-1] * 4 > 36
+    covered = [36 / 4] * 2
+    start = start_map(small.estimate, 3, (72, 72), (4, 4), (18, 18), covered=covered).estimate(((0, 18), (0, 18)))
+    right = start[0, 1].numpy()
+    assert (right[:, :9] < 0.5).all()
+    assert (right[:, 9:] > 0.5).all()
+    again = model.label(np.zeros((72, 72, 3), np.uint8), 1, start=small)
+    assert again.steps == 1

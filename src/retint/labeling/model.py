@@ -375,11 +375,13 @@ class Model:
         network, classes = self.network(precision), len(self.classes)
         chosen = plan(network, source.size, sides, _PIECE_BYTES)
         cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
-        given = fixed = None
+        given = fixed = covered = None
         if start is not None:
             if isinstance(start, Labeling):
+                seen = scaled_size(start.labels.shape, start.scale)
+                covered = [n / s for n, s in zip(seen, start.strides, strict=True)]
                 start = start.labels if start.estimate is None else start.estimate
-            given = start_map(start, classes, source.size, self.strides, cells)
+            given = start_map(start, classes, source.size, self.strides, cells, covered=covered)
         if hints is not None:
             array = np.asarray(hints)
             if array.shape != source.own:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,8 @@ class ProbabilityMap:
         planes: float, not negative.
         classes, size, strides, what: as for `LabelMap`.
         cells: of the label grid.
+        covered: of the planes' own cells, how many the image covers along each axis: the last ones of an estimate reach
+            beyond it. None: all.
 
     Raises:
         RetintError: wrong shape or values.
@@ -87,7 +90,7 @@ class ProbabilityMap:
 
     def __init__(
         self, planes: NDArray[Any], classes: int, size: tuple[int, ...], strides: tuple[int, ...],
-        cells: tuple[int, ...], what: str,
+        cells: tuple[int, ...], what: str, covered: Sequence[float] | None = None,
     ) -> None:  # fmt: skip
         found = f"{planes.dtype} of shape {planes.shape}"
         if planes.ndim != len(size) + 1 or planes.shape[0] != classes or planes.dtype.kind != "f":
@@ -101,6 +104,7 @@ class ProbabilityMap:
             raise RetintError(f"{what}: probabilities must be finite; found NaN or infinity")
         self._planes, self._size, self._strides = planes, size, strides
         self._ready = planes.shape[1:] == cells
+        self._covered = planes.shape[1:] if covered is None else tuple(covered)
 
     def estimate(self, box: Box) -> Tensor:
         """The distributions in a box of label cells, (1, K, cells ...), float32."""
@@ -115,8 +119,8 @@ class ProbabilityMap:
         spans = _pixels(box, self._size, self._strides)
         shape = self._planes.shape[1:]
         taps = [
-            nearest(*span, old, new) if old == new else linear(*span, old, new / old)
-            for span, old, new in zip(spans, shape, self._size, strict=True)
+            nearest(*span, old, new) if old == covered == new else linear(*span, old, new / covered)
+            for span, old, covered, new in zip(spans, shape, self._covered, self._size, strict=True)
         ]
         cut = tuple(t.span for t in taps)
         x = torch.from_numpy(np.ascontiguousarray(self._planes[k][slices(cut)], dtype=np.float32)).clamp(min=0)
@@ -135,6 +139,7 @@ def start_map(
     strides: tuple[int, ...],
     cells: tuple[int, ...],
     what: str = "start",
+    covered: Sequence[float] | None = None,
 ) -> Start:
     """Y(0) from integer labels (255 unknown) at any resolution, probabilities, or an estimate; see the two classes.
 
@@ -144,7 +149,7 @@ def start_map(
     array = start.detach().cpu().numpy() if isinstance(start, Tensor) else np.asarray(start)
     if array.ndim == len(size):
         return LabelMap(array, classes, size, strides, what)
-    return ProbabilityMap(array, classes, size, strides, cells, what)
+    return ProbabilityMap(array, classes, size, strides, cells, what, covered)
 
 
 def _pixels(box: Box, size: tuple[int, ...], strides: tuple[int, ...]) -> Box:
