@@ -33,17 +33,17 @@ def seconds(call, least: float = 3.0) -> float:
 
 
 def step_cost(name: str, side: int = 1000) -> dict[str, float]:
-    """One megapixel: U, V and the first estimate; a further step; and the spreading over the pixels."""
+    """One megapixel: U, V and the first estimate; a further step, as labelling computes them; and a whole labelling."""
     model = retint.load(name)
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (side, side, model.card.channels), dtype=np.uint8)
-    source, network = Source(image, model.card, model.dims), model.network()
+    source, engine = Source(image, model.card, model.dims), model.engine()
     x = source.region(((0, side), (0, side)))
     with torch.inference_mode():
-        context = network.context(x)
-        estimate = network.step(context, None)
-        first = seconds(lambda: network.step(network.context(x), None))
-        step = seconds(lambda: network.step(context, estimate))
+        context = engine.context(x)
+        estimate = torch.softmax(engine.logits(context, None), 1)
+        first = seconds(lambda: torch.softmax(engine.logits(engine.context(x), None), 1))
+        step = seconds(lambda: torch.softmax(engine.logits(context, estimate), 1))
     return {
         "first pass seconds": round(first, 4), "step seconds": round(step, 4), "step / first pass": round(step / first, 4),
         "label, 8 steps, seconds": round(seconds(lambda: model.label(image, 8, tile=100_000)), 4),

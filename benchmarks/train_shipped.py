@@ -30,6 +30,7 @@ RECIPES = {
             Settings(arch="standard-8-4", minutes=118, rate=1.5e-3, crop=(320, 320), average=0.999),
             Settings(arch="standard-8-4", minutes=88, crop=(320, 320), average=0.999, rare=0.2, overlap=0.6, augmentation=Augmentation(scale=1.75)),
             Settings(arch="standard-8-4", minutes=84, rate=1.5e-3, seed=1, crop=(320, 320), average=0.999, rare=0.2, overlap=0.6, augmentation=Augmentation(scale=1.75)),
+            Settings(arch="standard-8-4", minutes=66, rate=1.5e-3, seed=2, crop=(320, 320), average=0.999, rare=0.2, overlap=0.6, spoilt=0.4, augmentation=Augmentation(scale=1.75)),
         ),
         "notes": "Street scenes from a car at about 480 x 360 pixels, daylight. Trained on CamVid (Brostow, Fauqueur, Cipolla 2009).",
     },

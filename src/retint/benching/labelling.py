@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import RetintError
 from ..labeling import Model, load
+from ..labeling.backends import Engine
 from ..labeling.source import Source
 from ..modelfile import Card
 from ..network import architecture, build
@@ -41,14 +42,14 @@ def labelling(options: Options, report: Report, note: Callable[[str], None]) -> 
 
 
 def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[int, ...]) -> list[Task]:
-    """Labelling in so many steps, as a user calls it; and apart from it the network's first pass and a further step."""
-    network, pixels = model.network(), prod(image.shape[:2])
+    """Labelling in so many steps, as a user calls it; and apart from it the first pass and a further step, as labelling computes them."""
+    network, engine, pixels = model.network(), model.engine(), prod(image.shape[:2])
     needs, dtype = work(network), next(network.parameters()).dtype
     source = Source(image, model.card, model.dims)
     x = source.region(tuple((0, n) for n in image.shape[:2])).to(dtype)
     with torch.inference_mode():
-        context = network.context(x)
-        estimate = network.step(context, None)
+        context = engine.context(x)
+        estimate = _step(engine, context, None)
 
     def run(call: Callable[[], object]) -> Callable[[], object]:
         def inside() -> None:
@@ -58,15 +59,19 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
         return inside
 
     parts = [
-        Task(system, "context", run(lambda: network.context(x)), pixels, 2 * needs.context * pixels, dtype),
-        Task(system, "first pass", run(lambda: network.step(network.context(x), None)), pixels, 2 * needs.first * pixels, dtype),
-        Task(system, "a further step", run(lambda: network.step(context, estimate)), pixels, 2 * needs.step * pixels, dtype),
+        Task(system, "context", run(lambda: engine.context(x)), pixels, 2 * needs.context * pixels, dtype),
+        Task(system, "first pass", run(lambda: _step(engine, engine.context(x), None)), pixels, 2 * needs.first * pixels, dtype),
+        Task(system, "a further step", run(lambda: _step(engine, context, estimate)), pixels, 2 * needs.step * pixels, dtype),
     ]  # fmt: skip
     whole = [
         Task(system, steps_of(n), partial(model.label, image, n), pixels, needs.operations(pixels, n), dtype, steps=n)
         for n in steps
     ]
     return parts + whole
+
+
+def _step(engine: Engine, context: torch.Tensor, estimate: torch.Tensor | None) -> torch.Tensor:
+    return torch.softmax(engine.logits(context, estimate), 1)
 
 
 def _of_unet(options: Options, report: Report, note: Callable[[str], None], image: NDArray[np.uint8]) -> list[Task]:

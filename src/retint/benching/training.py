@@ -1,4 +1,4 @@
-"""Training under one loop: forward, backward, clipping, AdamW, on views of 320 x 320 pixels, four a batch."""
+"""Training under one loop: forward, backward, clipping, the optimiser, on views of 320 x 320 pixels, four a batch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import RetintError
+from ..learning.muon import Muon
 from ..learning.objective import Objective
 from ..network import architecture, build
 from ..network.hardware import channels_last, laid_out
@@ -32,32 +33,36 @@ class Iterations:
         loss: from images (N, 3, rows, columns), labels (N, rows, columns) int64 and a seed.
         classes: K.
         side: of a view, pixels.
+        optimiser: what makes one of the parameters; AdamW is the usual one.
     """
 
     def __init__(
-        self, network: nn.Module, loss: Callable[[Tensor, Tensor, int], Tensor], classes: int, side: int = 320
-    ) -> None:
+        self, network: nn.Module, loss: Callable[[Tensor, Tensor, int], Tensor], classes: int, side: int = 320,
+        optimiser: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
+    ) -> None:  # fmt: skip
         network.train()
         views = [scene((side, side), classes, seed) for seed in range(BATCH)]
         self._images = laid_out(torch.stack([torch.from_numpy(image) for image, _ in views]).permute(0, 3, 1, 2) / 255)
         self._labels = torch.stack([torch.from_numpy(labels) for _, labels in views]).long()
         self._network, self._loss, self._count = network, loss, 0
-        self._optimizer = torch.optim.AdamW(network.parameters(), lr=RATE)
+        self._optimizer = optimiser(network.parameters(), lr=RATE)
 
     def __call__(self) -> None:
         """An iteration."""
-        loss = self._loss(self._images, self._labels, self._count)
-        torch.autograd.backward(loss)
+        self._gradients()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+
+    def _gradients(self) -> None:
+        torch.autograd.backward(self._loss(self._images, self._labels, self._count))
         self._count += 1
 
     def operations(self, calls: int) -> float:
-        """Floating-point operations of an iteration for each pixel of the batch, the mean of the next so many."""
+        """Floating-point operations of the gradients for each pixel of the batch, the mean of the next so many."""
         with FlopCounterMode(display=False) as counter:
             for _ in range(calls):
-                self()
+                self._gradients()
         return float(counter.get_total_flops()) / calls / self._labels.numel()
 
     def kept(self) -> int:
@@ -77,14 +82,14 @@ class Iterations:
 
 
 def retint_training(name: str, classes: int, side: int = 320) -> Iterations:
-    """An architecture of the catalogue under Retint's objective.
+    """An architecture of the catalogue under Retint's objective and optimiser.
 
     Each iteration takes the first step and a window of two more with gradients, and before the window 0 to 10 without.
     """
     torch.manual_seed(0)
     network = channels_last(build(architecture(name), 3, classes, "same"))
     objective = Objective(network, torch.ones(classes))
-    return Iterations(network, objective, classes, side)
+    return Iterations(network, objective, classes, side, Muon)
 
 
 def unet_training(network: nn.Module, classes: int, side: int = 320) -> Iterations:

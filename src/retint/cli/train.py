@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .values import natural, positive, print_json, say, whole
 
 if TYPE_CHECKING:
-    from ..learning.train import Progress
+    from ..learning.progress import Progress
 
 _STOPPED = 130
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..images import RegionReader, open_regions
 from ..images.zarr_regions import ZarrRegions
+from ..network.hardware import keep_memory
 from ..wholefile import whole_folder
 from .dask_array import needed, one_thread, refuse
 from .lanes import Lanes, lanes
@@ -194,6 +195,7 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
 @functools.lru_cache(maxsize=2)
 def _loaded(file: Path, device: str) -> Model:
     """A worker's model, once for each process."""
+    keep_memory()
     return load(file, device)
 
 

@@ -74,7 +74,7 @@ class Model:
         self._ready: dict[torch.dtype, RecurrentNetwork] = {}
         self._engines: dict[torch.dtype, Engine] = {}
         if backend not in ("auto", "torch"):
-            self._engine(self.network())  # what is missing is said at once
+            self.engine()  # what is missing is said at once
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -227,6 +227,14 @@ class Model:
             network = copy.deepcopy(self._folded).to(self.device, dtype)
             self._ready[dtype] = channels_last(network)
         return self._ready[dtype]
+
+    def engine(self, precision: Precision | None = None) -> Engine:
+        """What computes that network when it labels, by the model's backend; kept for the next image."""
+        network = self.network(precision)
+        dtype = next(network.parameters()).dtype
+        if dtype not in self._engines:
+            self._engines[dtype] = engine(self.backend, network)
+        return self._engines[dtype]
 
     def session(
         self, image: Any, *, steps: int | None = None, start: Any = None, tile: TileSide | None = None,
@@ -387,14 +395,7 @@ class Model:
             if array.shape != source.own:
                 raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
             fixed = LabelMap(array, classes, source.size, self.strides, "hints")
-        return Refinement(network, source, given, fixed, chosen, self._engine(network))
-
-    def _engine(self, network: RecurrentNetwork) -> Engine:
-        """What computes a network, kept for the next image."""
-        dtype = next(network.parameters()).dtype
-        if dtype not in self._engines:
-            self._engines[dtype] = engine(self.backend, network)
-        return self._engines[dtype]
+        return Refinement(network, source, given, fixed, chosen, self.engine(precision))
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:

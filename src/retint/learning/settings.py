@@ -36,7 +36,7 @@ class Settings:
         seed: of all chance.
         batch: views in a batch; None: 4, of volumes 1.
         crop: rows and columns of a view, or slices, rows and columns; None chooses by the stride of the label grid.
-        rate: the highest learning rate (AdamW; it rises over the first 3 % and falls to nothing along a cosine).
+        rate: the highest learning rate (see `Muon`; it rises over the first 3 % and falls to nothing along a cosine).
         decay: weight decay.
         window, wander, spoilt, hinted, overlap: see `Objective`.
         rare: the power of the class weighting, 0 (none) to 1 (classes of any size count the same).

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,7 +30,9 @@ from .checkpoint import fingerprint, load_checkpoint, refuse_other_data, refuse_
 from .examples import Batches, Examples, chance
 from .machine import open_fabric
 from .material import card_of, parts
+from .muon import Muon
 from .objective import Objective
+from .progress import Progress
 from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
 from .survey import survey
 from .tags import Mixed, TaggedBatches, TagObjective, Unlabelled
@@ -43,24 +44,6 @@ _LEAST_VIEWS = 200
 _WARMUP = 0.03
 
 _SCORED_STEPS = (1, 2, 4, 8)
-
-
-@dataclass
-class Progress:
-    """How far a run is; what the progress bar and the log show."""
-
-    iteration: int = 0
-    elapsed: float = 0.0
-    epoch: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    score: float | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def loss(self) -> float:
-        """Mean over the epoch so far."""
-        return self.loss_sum / max(self.loss_count, 1)
 
 
 @dataclass(frozen=True)
@@ -200,7 +183,7 @@ class Run:
             )
         tags = TagObjective(network, self.tagged is not None and self.tagged.single, settings.window + 1)
         self.network = network
-        optimizer = torch.optim.AdamW(_groups(network, settings.decay), lr=settings.rate)
+        optimizer = Muon(_groups(network, settings.decay), lr=settings.rate)
         self.objective, self.optimizer = self.fabric.setup(Mixed(pixels, tags), optimizer)
         self.average = Average(network, settings.average)
         self.batches = Batches(
@@ -314,13 +297,12 @@ class Run:
             found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
             progress.score = _finite(found[step].miou())
             self._validation_seconds = self.clock() - began
-            progress.rows.append(self._row(progress.score))
+            progress.note_epoch(progress.score)
         else:
-            progress.rows.append(self._row(None))
-        progress.loss_sum, progress.loss_count = 0.0, 0
+            progress.note_epoch(None)
         progress.elapsed += self.clock() - began
         if self.fabric.is_global_zero:
-            self._if_possible(self._write_log)
+            self._if_possible(lambda: progress.write_log(self.out, last=self.share() >= 1))
 
     def _if_possible(self, write: Callable[[], None]) -> None:
         """Write what the run can go on without."""
@@ -333,22 +315,6 @@ class Run:
         """Validation takes at most about a twentieth of the time."""
         last = next((row["seconds"] for row in reversed(self.progress.rows) if row["score"] is not None), -math.inf)
         return self.progress.elapsed - last > 20 * self._validation_seconds
-
-    def _row(self, score: float | None) -> dict[str, Any]:
-        progress = self.progress
-        return {
-            "epoch": progress.epoch, "iteration": progress.iteration, "seconds": round(progress.elapsed, 1),
-            "loss": round(progress.loss, 5), "score": None if score is None else round(score, 5),
-        }  # fmt: skip
-
-    def _write_log(self) -> None:
-        table, picture = log_paths(self.out)
-        with whole_file(table) as temporary, open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(self.progress.rows[0]))
-            writer.writeheader()
-            writer.writerows(self.progress.rows)
-        if len(self.progress.rows) % 5 == 0 or self.share() >= 1:
-            plot_log(picture, self.progress.rows)
 
     def _score_finally(self) -> None:
         if not len(self.held):

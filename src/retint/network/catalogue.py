@@ -195,7 +195,7 @@ def _volume(name: str, flat: bool, width: int, back: int) -> Architecture:
 _SCENES = "Pinheiro and Collobert, Recurrent Convolutional Neural Networks for Scene Labeling, ICML 2014"
 _OPEN = (
     "left open there and decided here: the image is brought to the size of the labels by averaging the pixels of each cell; "
-    "AdamW in place of plain SGD; whole views in place of patches; beyond its edges the image is mirrored when labelling"
+    "Muon in place of plain SGD; whole views in place of patches; beyond its edges the image is mirrored when labelling"
 )
 
 
@@ -239,7 +239,7 @@ def _jain(name: str, kernels: tuple[Extent, ...], dims: int, variant: str = "") 
         source=f"Jain et al., Supervised Learning of Image Restoration with Convolutional Networks, ICCV 2007: {variant}no pooling, five "
         "hidden layers of eight maps; the last three layers repeat with shared weights, fed the last labels beside the image "
         "(Deep Learning 2016, section 9.6). Open there and decided here: a softmax over the classes in place of one output, "
-        "the last labels enter at the third layer, AdamW in place of plain gradient descent, "
+        "the last labels enter at the third layer, Muon in place of plain gradient descent, "
         "Retint's own loss for the layers that repeat",
         dims=dims,
         padding="valid",
