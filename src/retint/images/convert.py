@@ -68,7 +68,7 @@ def to_unit(pixels: NDArray[Any], where: str) -> NDArray[np.float32]:
     """
     if pixels.dtype == np.bool_:
         return pixels.astype(np.float32)
-    if pixels.dtype in (np.uint8, np.uint16):
+    if _whole(pixels.dtype):
         return np.asarray(np.divide(pixels, np.iinfo(pixels.dtype).max, dtype=np.float32))
     if pixels.dtype.kind != "f":
         raise RetintError(f"{where}: found {pixels.dtype} values; expected uint8, uint16 or float32: convert them")
@@ -84,13 +84,18 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
     grey = np.empty((*pixels.shape[:2], 1), pixels.dtype)
     for top in range(0, len(pixels), _ROWS):
         red, green, blue = np.moveaxis(pixels[top : top + _ROWS], 2, 0)
-        if pixels.dtype in (np.uint8, np.uint16):  # 16-bit weights that sum to 65536: exact, and white stays white
+        if _whole(pixels.dtype):  # 16-bit weights that sum to 65536: exact, and white stays white
             red, green, blue = (plane.astype(np.uint32) for plane in (red, green, blue))
             part = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
         else:
             part = 0.299 * red + 0.587 * green + 0.114 * blue
         grey[top : top + _ROWS, :, 0] = part
     return grey
+
+
+def _whole(dtype: np.dtype[Any]) -> bool:
+    """Whether values are integers of 8 or 16 bits without sign, in any order of their bytes."""
+    return dtype.kind == "u" and dtype.itemsize <= 2
 
 
 def _channels(count: int) -> str:

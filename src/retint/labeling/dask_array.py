@@ -41,6 +41,8 @@ def label_array(image: Any, model: Model, steps: int | None = None, precision: A
     dask = needed("dask")
     array = needed("dask.array")
     refuse(model, "dask array")
+    if not isinstance(image, array.Array):
+        raise RetintError(f"image: found {type(image).__name__}; expected a dask array: label others with model.label")
     if steps is not None and steps < 1:
         raise RetintError(f"--steps {steps}: at least 1 is needed")
     if image.ndim not in (model.dims, model.dims + 1) or any(np.isnan(n) for n in image.shape):

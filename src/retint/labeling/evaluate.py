@@ -125,13 +125,14 @@ def evaluate(
     if steps is None:
         most = model.card.steps
         steps = sorted({min(step, most) for step in ((1, 2, 4, 8) if most >= 8 else range(1, most + 1))})
-    if not steps or min(steps) < 1:
+    steps = sorted({steps} if isinstance(steps, int) else set(steps))
+    if not steps or steps[0] < 1:
         raise RetintError("--steps: numbers of at least 1 are needed, such as 1,2,4,8")
     part = data.part(split, "val")
     pairs = part.pairs
     if not pairs:
         raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
-    shown = sorted(set(steps))
+    shown = steps
     result = _empty(model, str(data.root), part.name, shown)
     at_once = way != "upsample" or model.at_once
     if doubt:

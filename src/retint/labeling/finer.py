@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from .store import room_for
 from .tiles import Box, Tile, slices
 
 Way = Literal["upsample", "stitch", "unit"]
+WAYS: tuple[Way, ...] = get_args(Way)
 """How labels of every pixel come about: interpolated from the label grid; from shifted copies, interleaved (Pinheiro and
 Collobert 2014, section 3.3); by pooling with unit stride, which gives the same."""
 

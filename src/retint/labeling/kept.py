@@ -2,7 +2,7 @@
 
 What can change at step t lies within one step's reach of what did change at step t-1. There Y(t) is computed again and
 compared with the one that is kept; where no probability moved by more than a tolerance, the kept one stays, and so does all
-that was computed from it. Hence at any time, whatever happened before, each kept Y(t) is within the tolerance of what one
+that was computed from it. The last one is taken as it is computed: nothing is made of it but pixels, where log Y counts. Hence at any time, whatever happened before, each kept Y(t) is within the tolerance of what one
 step makes of the kept Y(t-1), and errors do not add up from change to change.
 """
 
@@ -87,12 +87,15 @@ class KeptSteps:
 
     @property
     def drifts(self) -> tuple[float, ...]:
-        """How far Y moved at each step: see `Labeling`."""
+        """How far Y moved at each step: see `Labeling`; in the cells of the image alone."""
+        inside: Box = tuple((0, -(-n // s)) for n, s in zip(self._source.size, self._network.strides, strict=True))
         before = None if self._start is None else kept(self._start, self._hints_in(self._whole))
         found = []
         for estimate in self.estimates:
             found.append(
-                1.0 if before is None else float((estimate - before).abs_().sum(1).mean(dtype=torch.float64) / 2)
+                1.0
+                if before is None
+                else float((cut(estimate, inside) - cut(before, inside)).abs_().sum(1).mean(dtype=torch.float64) / 2)
             )
             before = estimate
         return tuple(found)
@@ -158,6 +161,9 @@ class KeptSteps:
         old = cut(self.estimates[number - 1], box)
         differs = (new - old).abs_().amax(1, keepdim=True) > TOLERANCE
         found = parts(differs[0, 0].cpu().numpy(), self._gaps)
+        if number == len(self.estimates):
+            self._put(number, box, new)
+            return [moved(part, begin) for part in found]
         for part in found:
             chosen = torch.where(cut(differs, part), cut(new, part), cut(old, part))
             self._put(number, moved(part, begin), chosen)

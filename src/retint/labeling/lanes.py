@@ -14,7 +14,7 @@ from math import ceil, floor, lcm, prod
 
 from ..network import RecurrentNetwork
 from ..network.work import Walked, walk
-from .plan import TileSide
+from .plan import TileSide, sides_of
 from .tiles import Box, Tile
 
 ROOM = 1 << 30
@@ -83,12 +83,12 @@ def lanes(
     across = (floats - demand.band * pixels) / demand.across / shrunk
     # a band has a period of rows at least
     across = min(across, floats / (demand.across + demand.band * period) / shrunk)
-    if tile is None:
+    given = sides_of(tile, len(size))
+    if given is None:
         sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across)
         wide = prod(side + halo for side, halo in zip(sides, halos[1:], strict=True))
         rows = _up(_PIECE / wide, lcm(_GRAIN if len(size) == 2 else 16, grains[0]))
     else:
-        given = [tile] * len(size) if isinstance(tile, int) else list(tile)
         rows, *sides = (_up(t, grain) for t, grain in zip(given, grains, strict=True))
     wide = prod(min(side + halo, n) for side, halo, n in zip(sides, halos[1:], size[1:], strict=True))
     band = max(int(min(pixels / (wide * shrunk), rows * scale)) // period, 1) * period

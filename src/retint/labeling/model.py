@@ -24,10 +24,10 @@ from .advice import spacing_advice, texture_advice
 from .backends import FLOAT32, Backend, Engine, engine
 from .canvas import Canvas
 from .doubt import Trace
-from .finer import Way, finer
+from .finer import WAYS, Way, finer
 from .labels import Labeling
 from .pixels import Pixels, scaled_size
-from .plan import TileSide, plan
+from .plan import TileSide, plan, sides_of
 from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
 from .source import Source, as_array
@@ -68,13 +68,22 @@ class Model:
         if device == "cuda" and not torch.cuda.is_available():
             raise RetintError("--device cuda: no CUDA device here; use --device cpu")
         chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self.card, self.name, self.device, self.precision = card, name, torch.device(chosen), precision
+        try:
+            self.device = torch.device(chosen)
+        except RuntimeError:
+            raise RetintError(f"--device {device}: expected auto, cpu or cuda") from None
+        compute_dtype(precision, self.device)  # refuses what is none
+        self.card, self.name, self.precision = card, name, precision
         self._folded = network.eval().requires_grad_(False).fold()
         self.backend: Backend = backend
         self._ready: dict[torch.dtype, RecurrentNetwork] = {}
         self._engines: dict[torch.dtype, Engine] = {}
         if backend not in ("auto", "torch"):
             self.engine()  # what is missing is said at once
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is made anew when it is needed, and may not travel to another process."""
+        return {**self.__dict__, "_ready": {}, "_engines": {}}
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -105,6 +114,8 @@ class Model:
         Raises:
             RetintError: something is given that does not go with it; arguments as for `label`.
         """
+        if way not in WAYS:
+            raise RetintError(f"--way {way}: expected one of {', '.join(WAYS)}")
         if resolution != 1 and way != "stitch":
             raise RetintError(f"--resolution {resolution}: goes with --way stitch alone; found --way {way}")
         if way == "upsample" and not self.at_once:
@@ -377,11 +388,8 @@ class Model:
     def _refinement(
         self, source: Source, start: Any, hints: Any, tile: TileSide | None, precision: Precision | None
     ) -> Refinement:
-        sides = (tile,) * self.dims if isinstance(tile, int) else tile
-        if sides is not None and (len(sides) != self.dims or min(sides) < 1):
-            raise RetintError(f"--tile {tile}: at least 1 pixel is needed, for all {self.dims} axes or for each")
         network, classes = self.network(precision), len(self.classes)
-        chosen = plan(network, source.size, sides, _PIECE_BYTES)
+        chosen = plan(network, source.size, sides_of(tile, self.dims), _PIECE_BYTES)
         cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
         given = fixed = covered = None
         if start is not None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from operator import index
 
+from ..errors import RetintError
 from ..network import RecurrentNetwork
 from ..network.work import work
 
@@ -20,6 +22,23 @@ _COPIES = 4  # of the widest planes at a time: a layer's input and output, and a
 
 TileSide = int | tuple[int, ...]
 """Pixels of a tile's side, for all axes or for each."""
+
+
+def sides_of(tile: TileSide | None, dims: int) -> tuple[int, ...] | None:
+    """Pixels of a tile's side along each axis; None if none are given.
+
+    Raises:
+        RetintError: they are no whole numbers of at least 1, or not one for each axis.
+    """
+    if tile is None:
+        return None
+    try:
+        sides = tuple(map(index, tile)) if isinstance(tile, Sequence) else (index(tile),) * dims
+    except TypeError:
+        sides = ()
+    if len(sides) != dims or min(sides) < 1:
+        raise RetintError(f"--tile {tile}: whole pixels are needed, at least 1, for all {dims} axes or for each")
+    return sides
 
 
 @dataclass(frozen=True)

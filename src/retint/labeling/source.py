@@ -150,7 +150,7 @@ class Source:
         part = self._pixels[index]
         if self._lazy:  # an array was checked as a whole
             self._check_depth(part)
-        return to_unit(self._fitted(part), self._where)
+        return np.require(to_unit(self._fitted(part), self._where), requirements=("C", "W"))  # as torch wants it
 
     def _fitted(self, part: NDArray[Any]) -> NDArray[Any]:
         """A part with the model's channels."""
@@ -186,17 +186,24 @@ class _Read:
             return self.reader.read(tuple((part.start, part.stop) for part in index))
 
 
+def array_of(given: Any) -> NDArray[Any]:
+    """An array, or a tensor on any device and of any type, as an array; nothing is copied that need not be."""
+    if not isinstance(given, Tensor):
+        return np.asarray(given)
+    tensor = given.detach().cpu()
+    array: NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array
+
+
 def as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
     """The image as (pixels ..., channels).
 
     Raises:
         RetintError: it is no image of so many dimensions.
     """
-    if isinstance(image, Tensor):
-        image = image.detach().cpu()
-        pixels: NDArray[Any] = image.movedim(0, -1).numpy() if image.dim() == dims + 1 else image.numpy()
-    else:
-        pixels = np.asarray(image)
+    pixels: NDArray[Any] = array_of(image)
+    if isinstance(image, Tensor) and image.dim() == dims + 1:
+        pixels = np.moveaxis(pixels, 0, -1)
     found = f"{where}: an array of shape {pixels.shape}"
     flat = pixels.ndim == 3 and pixels.shape[2] in (3, 4) and min(pixels.shape[:2]) > _MOST_CHANNELS
     if dims == 3 and (pixels.ndim == 2 or flat):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..errors import RetintError
 from .pixels import bands
 from .resample import linear, nearest
+from .source import array_of
 from .tiles import Box, slices
 
 UNKNOWN = 255
@@ -109,7 +110,7 @@ class ProbabilityMap:
     def estimate(self, box: Box) -> Tensor:
         """The distributions in a box of label cells, (1, K, cells ...), float32."""
         if self._ready:
-            part = np.ascontiguousarray(self._planes[(slice(None), *slices(box))], dtype=np.float32)
+            part = np.array(self._planes[(slice(None), *slices(box))], dtype=np.float32, order="C")
             return _distribution(torch.from_numpy(part)[None].clamp(min=0))
         return _distribution(
             torch.cat([_mean(self._at_pixels(k, box), box, self._strides) for k in range(len(self._planes))], 1)
@@ -123,7 +124,7 @@ class ProbabilityMap:
             for span, old, covered, new in zip(spans, shape, self._covered, self._size, strict=True)
         ]
         cut = tuple(t.span for t in taps)
-        x = torch.from_numpy(np.ascontiguousarray(self._planes[k][slices(cut)], dtype=np.float32)).clamp(min=0)
+        x = torch.from_numpy(np.array(self._planes[k][slices(cut)], dtype=np.float32, order="C")).clamp(min=0)
         for axis, (t, (low, _)) in enumerate(zip(taps, cut, strict=True)):
             x = t.along(x, axis, low)
         return x
@@ -146,7 +147,7 @@ def start_map(
     Raises:
         RetintError: wrong classes, shape or values.
     """
-    array = start.detach().cpu().numpy() if isinstance(start, Tensor) else np.asarray(start)
+    array = array_of(start)
     if array.ndim == len(size):
         return LabelMap(array, classes, size, strides, what)
     return ProbabilityMap(array, classes, size, strides, cells, what, covered)
@@ -169,4 +170,4 @@ def _mean(plane: Tensor, box: Box, strides: tuple[int, ...]) -> Tensor:
 def _distribution(shares: Tensor) -> Tensor:
     """Shares (1, K, cells ...) as distributions; uniform where there are none."""
     total = shares.sum(1, keepdim=True)
-    return torch.where(total > 0, shares / total.clamp(min=1e-6), 1.0 / shares.shape[1])
+    return torch.where(total > 0, shares / total.clamp(min=torch.finfo(shares.dtype).tiny), 1.0 / shares.shape[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from ..errors import RetintError
 from .canvas import Canvas
@@ -36,6 +37,8 @@ class Stop:
     def __post_init__(self) -> None:
         if sum((self.steps is not None, self.settled, self.budget is not None, self.tolerance is not None)) > 1:
             raise RetintError("steps, until settled, budget, tolerance: give one of them")
+        if self.steps is not None and not isinstance(self.steps, SupportsIndex):
+            raise RetintError(f"--steps {self.steps}: expected a whole number")
         if self.steps is not None and self.steps < 1:
             raise RetintError(f"--steps {self.steps}: at least 1 is needed")
         if self.tolerance is not None and not self.tolerance > 0:

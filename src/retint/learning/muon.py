@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 2e-3, weight_decay: float = 0.0
+        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 4e-3, weight_decay: float = 0.0
     ) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 

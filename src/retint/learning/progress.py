@@ -32,7 +32,7 @@ class Progress:
         return self.loss_sum / max(self.loss_count, 1)
 
     def note_epoch(self, score: float | None) -> None:
-        """Add an epoch's row to the log and begin the next one's mean; `score` is None where it was not validated."""
+        """Add a row to the log, of an epoch or of its begun part, and begin the next mean; `score` is None if not validated."""
         self.rows.append({
             "epoch": self.epoch, "iteration": self.iteration, "seconds": round(self.elapsed, 1),
             "loss": round(self.loss, 5), "score": None if score is None else round(score, 5),

@@ -53,7 +53,7 @@ class Settings:
     seed: int = 0
     batch: int | None = None
     crop: tuple[int, ...] | None = None
-    rate: float = 2e-3
+    rate: float = 4e-3
     decay: float = 1e-2
     window: int = 2
     wander: int = 10

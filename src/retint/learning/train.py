@@ -222,6 +222,10 @@ class Run:
             except KeyboardInterrupt:
                 self.stopping = True
         finished = not self.stopping
+        if finished and self.progress.loss_count:  # of an epoch that was begun
+            self.progress.note_epoch(self.progress.score)
+            if self.fabric.is_global_zero:
+                self.progress.write_log(self.out, last=True)
         self._save_model()
         if self.fabric.is_global_zero:
             if finished:

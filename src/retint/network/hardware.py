@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
+
+from ..errors import RetintError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = TypeVar("Network", bound=nn.Module)
@@ -18,7 +20,12 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
     `auto` is bfloat16 on GPUs that have it and on processors with AMX or AVX512-BF16 instructions, where it is several
     times faster; elsewhere float32 (without those instructions bfloat16 was 10 to 20 times slower).
+
+    Raises:
+        RetintError: there is no such precision.
     """
+    if precision not in get_args(Precision):
+        raise RetintError(f"--precision {precision}: expected one of {', '.join(get_args(Precision))}")
     if precision == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]

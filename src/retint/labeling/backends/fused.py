@@ -59,10 +59,11 @@ class Fused:
 
     def _apart(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
         """The hidden layer's planes of U * X and the detail's, laid out once for all steps."""
-        if self._parts is None or self._parts[0] is not context:
+        parts = self._parts  # another thread may put its own there meanwhile
+        if parts is None or parts[0] is not context:
             before, detail = self._network.parts(context)
-            self._parts = context, laid_out(before), None if detail is None else laid_out(detail)
-        return self._parts[1:]
+            parts = self._parts = context, laid_out(before), None if detail is None else laid_out(detail)
+        return parts[1:]
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:

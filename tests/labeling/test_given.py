@@ -1,0 +1,121 @@
+"""What Python programs hand over: arrays and tensors of every kind, and values that are none."""
+
+import copy
+import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from made import make_model, values
+from retint import load
+from retint.errors import RetintError
+
+MODEL = make_model("small-4", seed=3)
+IMAGE = values(40, 52, 3)
+FLOATS = IMAGE.astype(np.float32) / 255
+DEEP = IMAGE.astype(np.uint16) * 257
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def assert_like(found, expected):
+    assert np.abs(found.probabilities - expected.probabilities).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        (FLOATS[..., ::-1], np.ascontiguousarray(FLOATS[..., ::-1])),
+        (FLOATS[::-1], np.ascontiguousarray(FLOATS[::-1])),
+        (np.rot90(FLOATS), np.ascontiguousarray(np.rot90(FLOATS))),
+        (np.asfortranarray(FLOATS), FLOATS),
+        (read_only(FLOATS), FLOATS),
+        (DEEP.astype(">u2"), DEEP),
+        (FLOATS.astype(">f4"), FLOATS),
+        (FLOATS.astype(np.float64), FLOATS),
+        (torch.from_numpy(IMAGE).movedim(-1, 0), IMAGE),
+        (torch.from_numpy(FLOATS).movedim(-1, 0).bfloat16(), torch.from_numpy(FLOATS).bfloat16().float().numpy()),
+    ],
+    ids=["colours back", "upside down", "turned", "fortran", "read-only", "u2", "f4", "f8", "tensor", "bfloat16"],
+)
+def test_images_of_any_layout(given, plain):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_like(MODEL.label(given, 2), MODEL.label(plain, 2))
+
+
+@pytest.mark.parametrize("kind", ["read-only", "bfloat16", "tiny", "large"])
+def test_starts_of_any_kind(kind):
+    y = MODEL.label(IMAGE, 1).estimate
+    given = {
+        "read-only": read_only(y), "bfloat16": torch.from_numpy(y.copy()).bfloat16(), "tiny": y.astype(np.float64) * 1e-20,
+        "large": y * 1e6,
+    }[kind]  # fmt: skip
+    expected = torch.from_numpy(y.copy()).bfloat16().float().numpy() if kind == "bfloat16" else y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_like(MODEL.label(IMAGE, 1, start=given), MODEL.label(IMAGE, 1, start=expected))
+
+
+def test_tiles_by_numpys_integers():
+    assert_like(MODEL.label(IMAGE, 2, tile=np.int64(16)), MODEL.label(IMAGE, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"tile": 2.5}, "--tile 2.5"),
+        ({"tile": (8, 8, 8)}, "for all 2 axes"),
+        ({"tile": 0}, "at least 1"),
+        ({"precision": "fp16"}, "--precision fp16"),
+        ({"way": "foo"}, "upsample, stitch, unit"),
+        ({"steps": 2.5}, "whole number"),
+        ({"steps": "3"}, "whole number"),
+    ],
+)
+def test_values_that_are_none_are_told(options, word):
+    with pytest.raises(RetintError, match=word):
+        MODEL.label(IMAGE, **options)
+
+
+@pytest.mark.parametrize(("options", "word"), [({"precision": "fp8"}, "float32"), ({"device": "tpu"}, "auto, cpu or cuda")])
+def test_a_model_is_not_loaded_for_what_there_is_not(options, word):
+    with pytest.raises(RetintError, match=word):
+        load("vessel", **options)
+
+
+def test_what_is_no_dask_array_is_told():
+    pytest.importorskip("dask")
+    from retint import label_array
+
+    with pytest.raises(RetintError, match=r"found ndarray.*model\.label"):
+        label_array(IMAGE, MODEL)
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
+def test_models_travel(backend):
+    if backend != "torch":
+        pytest.importorskip(backend)
+        pytest.importorskip("onnx")
+    model = load("vessel", "cpu", backend=backend)
+    expected = model.label(IMAGE, 2)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert_like(other.label(IMAGE, 2), expected)
+
+
+def test_threads_share_a_model():
+    """Each image's own planes, though all threads use one engine."""
+    model = load("street", "cpu", "float32")
+    images = [values(32 + 8 * n, 40, 3) for n in range(4)]
+    expected = [model.label(image, 4) for image in images]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda image: model.label(image, 4), images * 5))
+    for one, other in zip(found, expected * 5, strict=True):
+        assert_like(one, other)
