@@ -159,3 +159,10 @@ def test_images_without_a_labelled_pixel_are_counted_and_not_ranked(two, discs):
             path.unlink()
     with pytest.raises(RetintError):
         evaluate(two, discs, steps=(1,))
+
+
+def test_numbers_of_steps_come_from_anything(two, discs):
+    assert list(evaluate(two, discs, steps=iter([2, 1])).to_dict()["steps"]) == ["1", "2"]
+    assert list(evaluate(two, discs, steps=2).to_dict()["steps"]) == ["2"]
+    with pytest.raises(RetintError, match="at least 1"):
+        evaluate(two, discs, steps=[])

@@ -85,7 +85,9 @@ def test_values_that_are_none_are_told(options, word):
         MODEL.label(IMAGE, **options)
 
 
-@pytest.mark.parametrize(("options", "word"), [({"precision": "fp8"}, "float32"), ({"device": "tpu"}, "auto, cpu or cuda")])
+@pytest.mark.parametrize(
+    ("options", "word"), [({"precision": "fp8"}, "float32"), ({"device": "tpu"}, "auto, cpu or cuda")]
+)
 def test_a_model_is_not_loaded_for_what_there_is_not(options, word):
     with pytest.raises(RetintError, match=word):
         load("vessel", **options)

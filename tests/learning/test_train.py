@@ -221,10 +221,30 @@ def test_a_run_does_not_go_on_with_other_data_or_settings(discs, tmp_path):
         train(discs, out, Settings(seed=7), resume=True)
     with pytest.raises(RetintError, match="another --no-rare"):
         train(discs, out, Settings(rare=0.0), resume=True)
+    with pytest.raises(RetintError, match=r"another --images \(none, not 2\)"):
+        train(discs, out, resume=True, limit=2)
+    with pytest.raises(RetintError, match=r"another --exclude \(none, not \['scene0'\]\)"):
+        train(discs, out, resume=True, exclude=["scene0"])
+    kept = sorted((discs / "val").rglob("*.png"))
+    moved = [path.rename(path.with_name(f"other-{path.name}")) for path in kept]
+    with pytest.raises(RetintError, match="other images, labels"):
+        train(discs, out, resume=True)
+    for path, before in zip(moved, kept, strict=True):
+        path.rename(before)
     path = discs / "train" / "labels" / "scene1.png"
     Image.fromarray(1 - np.asarray(Image.open(path))).save(path)
     with pytest.raises(RetintError, match="other images, labels"):
         train(discs, out, resume=True)
+
+
+def test_a_run_of_less_than_an_epoch_has_a_log_too(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    trained = train(discs, out, QUICK)
+    table, picture = log_paths(out)
+    header, row = table.read_text().splitlines()
+    assert header.split(",") == ["epoch", "iteration", "seconds", "loss", "score"]
+    assert float(row.split(",")[-1]) == pytest.approx(trained.score, abs=1e-4)
+    assert picture.exists()
 
 
 def test_validation_images_without_a_labelled_pixel_give_no_score(discs, tmp_path):

@@ -61,12 +61,15 @@ def run(options: argparse.Namespace) -> int:
     """Measure."""
     from tqdm import tqdm
 
+    from ..errors import RetintError
     from ..labeling import load
     from ..labeling.calibrate import check_target, save_calibrated
     from ..labeling.evaluate import evaluate
     from ..modelfile import find_model
     from ..wholefile import check_folder
 
+    if options.overwrite and not options.calibrate:
+        raise RetintError("--overwrite: goes with --calibrate alone, which writes a model; leave it out")
     if options.calibrate:
         check_target(options.calibrate, options.overwrite)
     if options.plots:

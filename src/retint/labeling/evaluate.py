@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: Model, dataset: str | Path, split: str | None = None, steps: Sequence[int] | None = None, *,
+    model: Model, dataset: str | Path, split: str | None = None, steps: Iterable[int] | int | None = None, *,
     tile: TileSide | None = None, precision: Precision | None = None, way: Way = "upsample", prior: bool = False,
     doubt: bool = False, fit: bool = False, progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:  # fmt: skip

@@ -26,6 +26,7 @@ from ..wholefile import check_folder
 if TYPE_CHECKING:
     from .files import Wish
 
+_CHANGED = 60.0  # seconds by which labels are newer than the estimate beside them, if a person changed them
 _VOLUME_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr", ".ome.zarr")
 
 
@@ -104,6 +105,9 @@ def check_maps(wish: Wish) -> None:
 def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
     """The start or hints of an image: the file itself, or the one of the same name in a folder.
 
+    Of several in a folder, an estimate is taken before probabilities and these before labels, unless somebody changed the
+    labels afterwards. Hints are labels.
+
     Args:
         image: that they are for.
         given: a label map, probabilities, or a folder of them; None for none.
@@ -122,11 +126,15 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
     if given.is_dir() and not is_zarr(given):
         stem, labels, planes = _names(image, dims)
         others = (".tif",) if dims == 2 else _VOLUME_SUFFIXES
-        ends = dict.fromkeys((".estimate.tif", f".probabilities{planes}", labels, *others, ".npy"))
+        soft = () if option == "--hints" else (".estimate.tif", f".probabilities{planes}")
+        ends = dict.fromkeys((*soft, labels, *others, ".npy"))
         found = [file for end in ends if (file := given / f"{stem}{end}").exists()]
+        shown = given / f"{stem}{labels}"
+        if found and shown in found and shown.stat().st_mtime - found[0].stat().st_mtime > _CHANGED:
+            found = [shown]
         if not found:
             raise RetintError(
-                f"{option} {given}: holds no map for {image.name}; expected {stem}{labels} or {stem}.estimate.tif"
+                f"{option} {given}: holds no map for {image.name}; expected {' or '.join(f'{stem}{e}' for e in (labels, *soft[:1]))}"
             )
         path = found[0]
     if path.suffix == ".npy":

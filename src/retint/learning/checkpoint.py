@@ -15,11 +15,11 @@ from .survey import Survey
 
 
 def fingerprint(
-    data: Dataset, pairs: Sequence[Pair], tagged: Sequence[Tagged], checked: Report, seen: Survey
+    data: Dataset, pairs: Sequence[Pair], held: Sequence[Pair], tagged: Sequence[Tagged], checked: Report, seen: Survey
 ) -> dict[str, Any]:
     """What a checkpoint remembers of the data that it was made from."""
     return {
-        "classes": list(data.classes), "images": [pair.stem for pair in pairs],
+        "classes": list(data.classes), "images": [pair.stem for pair in pairs], "held": [pair.stem for pair in held],
         "tags": {one.stem: list(one.tags) for one in tagged}, "channels": checked.channels, "dtype": checked.dtype,
         "mean": list(seen.mean), "std": list(seen.std), "size": list(seen.size), "labelled": seen.counts.tolist(),
     }  # fmt: skip
@@ -44,8 +44,10 @@ def load_checkpoint(out: Path) -> dict[str, Any]:
     return state
 
 
-def refuse_other_settings(state: dict[str, Any], out: Path, given: Settings) -> None:
-    """Refuse settings that were given and are not those of the stopped run; what is left at its default is not given.
+def refuse_other_settings(
+    state: dict[str, Any], out: Path, given: Settings, exclude: Sequence[str], limit: int | None
+) -> None:
+    """Refuse settings and images that were given and are not those of the stopped run; what is left at its default is not given.
 
     Raises:
         RetintError: they are.
@@ -56,6 +58,13 @@ def refuse_other_settings(state: dict[str, Any], out: Path, given: Settings) -> 
         if value not in (default, was):
             raise RetintError(
                 f"--resume: {checkpoint_path(out)} was begun with another --{options.get(name, name)} ({was}, not {value}); leave "
+                "it out, or begin anew with --overwrite"
+            )
+    chosen = state["chosen"]
+    for option, value, was in (("images", limit, chosen["limit"]), ("exclude", list(exclude), chosen["exclude"])):
+        if value and value != was:
+            raise RetintError(
+                f"--resume: {checkpoint_path(out)} was begun with another --{option} ({was or 'none'}, not {value}); leave "
                 "it out, or begin anew with --overwrite"
             )
 

@@ -105,8 +105,8 @@ def train(
             raise RetintError(f"{path}: found a folder; expected a place for a file: choose another --out")
     saved = load_checkpoint(out) if resume else None
     if saved:
+        refuse_other_settings(saved, out, settings or Settings(), exclude, limit)
         exclude, limit = saved["chosen"]["exclude"], saved["chosen"]["limit"]
-        refuse_other_settings(saved, out, settings or Settings())
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     data = open_dataset(dataset)
     checked = check_dataset(data, tagged=settings.labels == "tags", some=settings.labels == "some")
@@ -158,7 +158,7 @@ class Run:
             settings = replace(settings, epochs=_DEFAULT_EPOCHS)
         batch = settings.batch or (4 if arch.dims == 2 else 1)
         self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
-        self.fingerprint = fingerprint(data, learn, tagged, checked, seen)
+        self.fingerprint = fingerprint(data, learn, held, tagged, checked, seen)
         self.chosen: dict[str, Any] = {}
         if learn and held and (lost := _only_held(data, checked, seen.counts)):
             say(

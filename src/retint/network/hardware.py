@@ -44,7 +44,7 @@ def laid_out(tensor: Tensor) -> Tensor:
 
 
 def keep_memory() -> None:
-    """Ask the C library not to hand freed memory back to the system: it is needed again at once, and fetching it costs a third.
+    """Ask the C library not to hand freed memory back to the system: it is needed again at once, and fetching it costs up to a third.
 
     For a whole process, so programs of our own call it: training, `retint label` and its workers, `retint bench`; the labeller does not.
     """
