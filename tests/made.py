@@ -53,8 +53,8 @@ def fresh(card):
     return build(Architecture.from_dict(card.architecture), card.channels, len(card.classes), "same").eval()
 
 
-def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", device="cpu"):
-    """A model with random weights."""
+def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", device="cpu", precision="float32"):
+    """A model with random weights; in float32 on every processor, so that what is equal to rounding can be told."""
     torch.manual_seed(seed)
     network = build(architecture(arch), channels, classes, "same").eval()
     for module in network.modules():
@@ -66,7 +66,7 @@ def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", dev
         colours=tuple((40 * k % 256, 255 - 30 * k % 256, 90) for k in range(classes)),
         channels=channels, dtype=dtype, mean=(0.4,) * channels, std=(0.25,) * channels, steps=4,
     )  # fmt: skip
-    return Model(network, card, device=device, name="made")
+    return Model(network, card, device, precision, "made")
 
 
 def disc_card(**more):

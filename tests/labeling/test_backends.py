@@ -14,6 +14,7 @@ from retint.labeling import Model
 from retint.labeling.backends import FLOAT32, engine
 from retint.labeling.backends.fused import Fused, possible
 from retint.network import CATALOGUE
+from retint.network.hardware import channels_last, laid_out
 
 GRAPHS = list(FLOAT32)
 
@@ -36,7 +37,7 @@ def pair(arch, backend, channels=3):
 
 
 def with_backend(model, backend):
-    return Model(model._folded, model.card, device="cpu", name="made", backend=backend)
+    return Model(model._folded, model.card, "cpu", "float32", "made", backend)
 
 
 def picture(size, channels=3):
@@ -118,9 +119,22 @@ def test_layers_in_one_pass_give_what_layers_one_by_one_give(arch):
             assert (fused.logits(context, before) - network.logits(context, before)).abs().max() < 1e-5
 
 
-def test_one_pass_is_for_float32_on_the_processor_alone():
+def test_one_pass_is_for_float32_and_bfloat16_alone():
     network = make_model("small-4")._folded
-    assert engine("auto", network.to(torch.bfloat16)) is network
+    assert engine("auto", network.to(torch.float64)) is network
+
+
+def test_one_pass_gives_the_same_in_bfloat16_as_layers_one_after_another():
+    """To the rounding of bfloat16, which keeps eight bits of every value between layers."""
+    network = channels_last(make_model("standard-8-4")._folded.to(torch.bfloat16))
+    image = laid_out(torch.randn(1, 3, 64, 96).bfloat16())
+    with torch.inference_mode():
+        fused, context = engine("auto", network), network.context(image)
+        assert torch.allclose(fused.context(image), context, atol=0.05, rtol=0.05)
+        given = torch.softmax(network.logits(context, None), 1)
+        for estimate in (None, given):
+            one, other = (torch.softmax(e.logits(context, estimate).float(), 1) for e in (fused, network))
+            assert float((one - other).abs().max()) < 0.03
 
 
 @pytest.mark.parametrize("backend", GRAPHS)

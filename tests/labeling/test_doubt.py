@@ -116,7 +116,7 @@ def test_hints_are_beyond_doubt():
 @pytest.mark.parametrize("scale", [1.0, 0.6])
 def test_temperature_softens_what_is_given_out_and_nothing_else(scale):
     card = replace(MODELS["small-4"].card, temperature=2.5)
-    cold, warm = (Model(fresh_like(one), one, device="cpu") for one in (MODELS["small-4"].card, card))
+    cold, warm = (Model(fresh_like(one), one, "cpu", "float32") for one in (MODELS["small-4"].card, card))
     plain, soft = (one.label(IMAGE, 4, scale=scale, doubt=True) for one in (cold, warm))
     assert np.array_equal(plain.estimate, soft.estimate)
     assert np.array_equal(plain.labels, soft.labels)

@@ -17,7 +17,7 @@ from retint.labeling.evaluate import evaluate
 def two(tmp_path):
     """A model of two classes that matches the scenes' classes."""
     card = disc_card()
-    return Model(fresh(card), card, device="cpu", name="two")
+    return Model(fresh(card), card, "cpu", "float32", "two")
 
 
 def test_figures_are_those_of_the_labels(two, discs):
@@ -68,7 +68,7 @@ def test_volumes_are_measured_as_images_are(two, discs, tmp_path):
 
     rng, root = np.random.default_rng(0), tmp_path / "volumes"
     card = replace(make_model("slices-2", channels=1, classes=2).card, classes=("ground", "disc"))
-    model = Model(fresh(card), card, device="cpu", name="deep")
+    model = Model(fresh(card), card, "cpu", "float32", "deep")
     voxels = rng.integers(0, 256, (18, 20, 22), dtype=np.uint8)
     truth = rng.integers(0, 2, voxels.shape, dtype=np.uint8)
     truth[0] = 255

@@ -19,7 +19,7 @@ from retint.labeling.nextup import Candidate, candidate, choose, find_unlabelled
 @pytest.fixture
 def two():
     card = disc_card(temperature=1.7)
-    return Model(fresh(card), card, device="cpu", name="two")
+    return Model(fresh(card), card, "cpu", "float32", "two")
 
 
 def made_up(name, doubt, shares):

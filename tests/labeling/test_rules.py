@@ -72,7 +72,7 @@ def test_tiles_equal_the_whole_where_strides_and_periods_differ_along_the_axes()
         "uneven", (edge, Layer(3, 6), Layer((1, 1, 2), 6, stride=(1, 1, 2))), (back,), (last,), "relu", "", 3
     )
     card = replace(make_model("volume-2", channels=1).card, architecture=arch.to_dict())
-    model = Model(fresh(card), card, device="cpu")
+    model = Model(fresh(card), card, "cpu", "float32")
     assert model.strides == (1, 2, 4)
     image = picture((5, 21, 75), channels=1)
     for tile in (9, (2, 8, 16), (5, 100, 8)):

@@ -22,7 +22,7 @@ MODELS["slices-2"] = make_model("slices-2", channels=1, seed=5)
 
 def without_feedback(model):
     card = replace(model.card, architecture=replace(architecture("small-4"), feedback=()).to_dict())
-    return Model(fresh(card), card, device="cpu")
+    return Model(fresh(card), card, "cpu", "float32")
 
 
 MODELS["plain"] = without_feedback(MODELS["small-4"])
@@ -271,7 +271,7 @@ def test_a_stroke_of_what_the_network_is_certain_of_counts_too():
         network.V[0].conv.weight[0, bright, 2, 2] = 80
         network.V[0].conv.weight[1, near, 2, 2] = 1
         network.V[0].conv.bias[0] = 35
-    model, image = Model(network, plain.card), np.zeros((96, 96, 3), np.uint8)
+    model, image = Model(network, plain.card, "cpu", "float32"), np.zeros((96, 96, 3), np.uint8)
     image[:, :48] = 255
     session = model.session(image, steps=4)
     before = session.labeling.probabilities
@@ -283,7 +283,7 @@ def test_a_stroke_of_what_the_network_is_certain_of_counts_too():
 
 def test_probabilities_have_the_cards_temperature():
     plain, image = MODELS["small-4"], picture((40, 50))
-    model = Model(plain._folded, replace(plain.card, temperature=1.7))
+    model = Model(plain._folded, replace(plain.card, temperature=1.7), "cpu", "float32")
     session = model.session(image, steps=3)
     session.stroke(1, [(5, 5), (20, 30)])
     assert_as_anew(session, model, image, 3)
@@ -295,7 +295,7 @@ def test_probabilities_have_the_cards_temperature():
 
 def test_a_change_that_is_refused_changes_nothing():
     model, image = MODELS["small-4"], picture((40, 50)).astype(np.float32) / 255
-    model = Model(model._folded, replace(model.card, dtype="float32"))
+    model = Model(model._folded, replace(model.card, dtype="float32"), "cpu", "float32")
     session = model.session(image, steps=2)
     with pytest.raises(RetintError, match="NaN"):
         session.change(np.full((8, 8, 3), np.nan, np.float32), (0, 0))

@@ -1,5 +1,7 @@
 """Beginning from a trained model whose classes have other names, another order or another number."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -46,3 +48,22 @@ def test_a_class_of_another_name_begins_anew_and_nothing_else_does(tmp_path):
     assert {key.split(".")[0] for key in grown} == {"W", "V"}
     bias = next(key for key in grown if key.endswith("bias"))
     assert torch.equal(second.state_dict()[bias][:7], first[bias][:7])
+
+
+def test_layers_put_between_those_of_the_model_begin_as_if_they_were_not_there(tmp_path):
+    """Net2Net's deeper networks: the same labels, and every layer of the model where it belongs."""
+    deep = architecture("standard-8-4")
+    residual = [layer for layer in deep.detail if layer.residual]
+    shallow = replace(deep, detail=(residual[0], deep.detail[-1]))
+    torch.manual_seed(3)
+    first = build(shallow, 3, 4, "same").eval()
+    card = replace(make_model("standard-8-4", classes=4).card, architecture=shallow.to_dict())
+    save_model(tmp_path / "m.safetensors", weights(first), card)
+    first = restored(card.architecture, 3, 4, load_model(tmp_path / "m.safetensors")[0]).eval()
+    torch.manual_seed(4)
+    second = build(deep, 3, 4, "same")
+    line = take_weights(second, str(tmp_path / "m.safetensors"), card.classes)
+    assert "100%" not in line
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(first(image, 3), second.eval()(image, 3), atol=1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from math import prod
 
@@ -10,7 +12,8 @@ from torch import Tensor
 
 from ..errors import RetintError
 from ..modelfile import find_model, load_model
-from ..network import CATALOGUE, RecurrentNetwork, build
+from ..network import CATALOGUE, Architecture, RecurrentNetwork, build
+from ..network.layers import Unit
 
 _LEAST = 0.02
 """Share of the weights below which beginning from a model is surely a mistake."""
@@ -30,7 +33,9 @@ def architecture_of(name: str) -> str | None:
 def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -> str:
     """Put the weights of a trained model into a network, wherever names and shapes fit; the rest stays as it began.
 
-    Planes that belong to classes are taken class by class, by name, so classes may be added, dropped or reordered.
+    Planes that belong to classes are taken class by class, by name, so classes may be added, dropped or reordered. Residual
+    layers that the network has between those of the model begin as the identity, so that it labels as the model does (Chen
+    et al. 2016, Net2Net).
 
     Args:
         network: of any architecture; the more alike, the more is taken.
@@ -46,20 +51,39 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
     tensors, card = load_model(find_model(name, "--from"))
     pairs = [(k, card.classes.index(c)) for k, c in enumerate(classes) if c in card.classes]
     each, taken, total = planes_of_classes(network), 0, 0
+    layers = _layers_of(network, Architecture.from_dict(card.architecture))
     with torch.no_grad():
         for key, mine in network.state_dict().items():
             if key.endswith("num_batches_tracked"):
                 continue
             total += mine.numel()
-            if key not in tensors:
-                continue
-            taken += _take(mine, tensors[key], each[key], pairs, len(card.classes))
+            layer = re.split(r"\.(conv|norm)\.", key)[0]
+            its = f"{layers[layer]}{key.removeprefix(layer)}"
+            if its in tensors:
+                taken += _take(mine, tensors[its], each[key], pairs, len(card.classes))
+        for layer in (layer for layer, its in layers.items() if its is None):
+            unit = network.get_submodule(layer)
+            if isinstance(unit, Unit) and unit.layer.residual and unit.norm is not None:
+                unit.norm.weight.zero_()
     if taken < _LEAST * total:
         raise RetintError(
             f"--from {name}: next to nothing of {card.architecture['name']} fits {network.architecture.name}; give --arch "
             f"{card.architecture['name']}, or train without --from"
         )
     return f"begun from {name}: {taken / total:.0%} of the weights taken"
+
+
+def _layers_of(network: RecurrentNetwork, its: Architecture) -> dict[str, str | None]:
+    """For each layer of the network, the model's layer whose weights it is to have; None: one that was put between those."""
+    found: dict[str, str | None] = {}
+    for part, table in (("U", "context"), ("W", "feedback"), ("V", "readout"), ("D", "detail")):
+        mine, rows = getattr(network.architecture, table), list(getattr(its, table))
+        between = [not (rows and row == rows[0] and rows.pop(0)) for row in mine]
+        if rows:  # other layers altogether: those of the same place
+            between = [False] * len(mine)
+        place = itertools.count()
+        found |= {f"{part}.{k}": None if new else f"{part}.{next(place)}" for k, new in enumerate(between)}
+    return found
 
 
 def _take(mine: Tensor, its: Tensor, each: Sequence[int], pairs: Sequence[tuple[int, int]], its_classes: int) -> int:

@@ -3,12 +3,14 @@
 Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") turns the momentum of each kernel,
 read as a matrix of output planes by all that one of them sees, into the nearest matrix whose singular values are equal:
 directions that the gradient seldom shows are learned as fast as those that it always shows. torch's own Muon takes
-matrices alone and computes them in bfloat16, which processors without such instructions are slow at; hence this one.
+matrices alone and computes them in bfloat16, which processors without such instructions are slow at; hence this one, which
+computes them in the number type that the network is trained in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, overload
 
 import torch
@@ -31,12 +33,15 @@ class Muon(torch.optim.Optimizer):
         parameters: as for any optimiser; groups may have a learning rate and a weight decay of their own.
         lr: the learning rate.
         weight_decay: decoupled, as AdamW's.
+        dtype: what the nearest orthogonal matrices are computed in; everything else is as the parameters are.
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 4e-3, weight_decay: float = 0.0
-    ) -> None:
+        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float = 4e-3, weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+        self._kernel_change = partial(_kernel_change, dtype=dtype)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -57,19 +62,19 @@ class Muon(torch.optim.Optimizer):
                     continue
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 state = self.state[parameter]
-                change = _kernel_change if parameter.dim() > 1 else _adam_change
+                change = self._kernel_change if parameter.dim() > 1 else _adam_change
                 parameter.sub_(change(parameter.grad, state), alpha=group["lr"])
         return loss
 
 
-def _kernel_change(gradient: Tensor, state: dict[str, Any]) -> Tensor:
+def _kernel_change(gradient: Tensor, state: dict[str, Any], dtype: torch.dtype) -> Tensor:
     """What to take from a kernel, for a learning rate of 1."""
     if not state:
         state["momentum"] = torch.zeros_like(gradient)
     state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
     ahead = gradient.lerp(state["momentum"], _MOMENTUM).flatten(1)  # Nesterov's
     size: float = _SIZE * max(ahead.shape) ** 0.5
-    return size * orthogonal(ahead).view(gradient.shape)
+    return size * orthogonal(ahead.to(dtype)).to(gradient.dtype).view(gradient.shape)
 
 
 def _adam_change(gradient: Tensor, state: dict[str, Any]) -> Tensor:

@@ -20,11 +20,11 @@ def lovasz_softmax(probabilities: Tensor, labels: Tensor) -> Tensor:
         Berman et al. 2018, eq. 8 to 11 and algorithm 1.
     """
     occurs = torch.unique(labels)
-    mine = (labels[:, None] == occurs).to(probabilities.dtype)
-    errors, order = (mine - probabilities[:, occurs]).abs().sort(0, descending=True)
-    mine = mine.gather(0, order)
-    total = mine.sum(0)
-    jaccard = 1 - (total - mine.cumsum(0)) / (total + (1 - mine).cumsum(0))
-    slope = torch.cat([jaccard[:1], jaccard.diff(dim=0)])
-    loss: Tensor = (errors * slope).sum(0).mean()
+    mine = (labels == occurs[:, None]).to(probabilities.dtype)  # classes first: rows are sorted faster than columns
+    errors, order = (mine - probabilities.t()[occurs]).abs().sort(1, descending=True)
+    mine = mine.gather(1, order)
+    total = mine.sum(1, keepdim=True)
+    jaccard = 1 - (total - mine.cumsum(1)) / (total + (1 - mine).cumsum(1))
+    slope = torch.cat([jaccard[:, :1], jaccard.diff(dim=1)], 1)
+    loss: Tensor = (errors * slope).sum(1).mean()
     return loss

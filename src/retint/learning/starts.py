@@ -16,15 +16,15 @@ from ..network.grid import MEANS, MODES
 from ..network.layers import part
 
 
-def soft_labels(labels: Tensor, classes: int, strides: Sequence[int], ignore: int = 255) -> Tensor:
+def soft_labels(labels: Tensor, classes: int, strides: Sequence[int]) -> Tensor:
     """Labels (N, rows, columns) or (N, slices, rows, columns) as shares of the classes in each cell, (N, K, cells ...).
 
-    A cell without a labelled pixel holds the uniform distribution.
+    What is no class counts as unlabelled; a cell without a labelled pixel holds the uniform distribution.
     """
-    known = labels != ignore
-    planes = F.one_hot(torch.where(known, labels, classes), classes + 1)[..., :classes].movedim(-1, 1).float()
+    each = ((labels == k).float()[:, None] for k in range(classes))  # planes that fit a cache: one_hot takes ten times as long
     if max(strides) > 1:
-        planes = MEANS[len(strides)](planes, tuple(strides), ceil_mode=True)
+        each = (MEANS[len(strides)](plane, tuple(strides), ceil_mode=True) for plane in each)
+    planes = torch.cat(list(each), 1)
     total = planes.sum(1, keepdim=True)
     return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes)
 

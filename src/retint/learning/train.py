@@ -20,7 +20,7 @@ from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, 
 from ..errors import RetintError
 from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
-from ..network.hardware import Precision, channels_last, keep_memory, laid_out
+from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
 from ..pictures import plot_log
 from ..scoring import Temperature
 from ..wholefile import whole_file
@@ -183,7 +183,7 @@ class Run:
             )
         tags = TagObjective(network, self.tagged is not None and self.tagged.single, settings.window + 1)
         self.network = network
-        optimizer = Muon(_groups(network, settings.decay), lr=settings.rate)
+        optimizer = Muon(_groups(network, settings.decay), lr=settings.rate, dtype=compute_dtype(precision, self.device))
         self.objective, self.optimizer = self.fabric.setup(Mixed(pixels, tags), optimizer)
         self.average = Average(network, settings.average)
         self.batches = Batches(
@@ -298,7 +298,8 @@ class Run:
         began = self.clock()
         if len(self.held) and self._validation_due():
             step = min(4, self.card.steps)
-            found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
+            with self.fabric.autocast():
+                found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
             progress.score = _finite(found[step].miou())
             self._validation_seconds = self.clock() - began
             progress.note_epoch(progress.score)
@@ -325,7 +326,8 @@ class Run:
             return
         steps = sorted({min(step, self.card.steps) for step in _SCORED_STEPS})
         fitted = Temperature()
-        confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps, temperature=fitted)
+        with self.fabric.autocast():
+            confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps, temperature=fitted)
         self.progress.score = _finite(confusions[steps[-1]].miou())
         if self.progress.score is None:  # nothing is labelled there
             return

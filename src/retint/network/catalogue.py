@@ -140,10 +140,13 @@ _FIGURE = Architecture(
 )
 
 
-def _fine(name: str, coarse: Architecture, back: int, width: int, branch: int) -> Architecture:
+def _fine(
+    name: str, coarse: Architecture, back: int, width: int, branch: int, reach: tuple[int, ...] = (2,)
+) -> Architecture:  # fmt: skip
     """The hidden layer on one grid, labels on one twice as fine: little more than what the coarse one costs.
 
-    The readout makes four cells of each hidden one (Shi et al. 2016) and sees U's planes after `branch` layers there.
+    The readout makes four cells of each hidden one (Shi et al. 2016) and sees U's planes after `branch` layers there, through
+    residual layers of the dilations `reach`.
     """
     planes = coarse.context[branch - 1].channels
     return replace(
@@ -152,7 +155,7 @@ def _fine(name: str, coarse: Architecture, back: int, width: int, branch: int) -
         feedback=(Layer(6, back, stride=2), *coarse.feedback[1:]),
         readout=(Layer(1, width, up=2), Layer(1, width), Layer(1, None, activation="none")),
         detail=(
-            Layer(3, planes, dilation=2, norm=True, residual=True),
+            *(Layer(3, planes, dilation=d, norm=True, residual=True) for d in reach),
             Layer(2, 4 * width, stride=2, activation="none"),
         ),
         branch=branch,
@@ -256,7 +259,7 @@ CATALOGUE: dict[str, Architecture] = {
         _FIGURE,
         *_OWN.values(),
         _fine("small-8-4", _OWN["small-8"], 48, 32, branch=3),
-        _fine("standard-8-4", _OWN["standard-8"], 64, 48, branch=3),
+        _fine("standard-8-4", _OWN["standard-8"], 64, 48, branch=3, reach=(2, 1, 3)),
         _fine("small-2-1", _thin(_OWN["small-2"], 24), 24, 16, branch=1),
         _volume("volume-2", False, 24, 16),
         _volume("slices-2", True, 32, 24),

@@ -114,7 +114,10 @@ class RecurrentNetwork(nn.Module):
 
     def parts(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
         """The hidden layer's planes of U * X, and the detail's, if there is one."""
-        return (context[:, : self._hidden], context[:, self._hidden :]) if len(self.D) else (context, None)
+        if not len(self.D):
+            return context, None
+        hidden, detail = torch.split(context, (self._hidden, context.shape[1] - self._hidden), 1)  # one gradient, where slices have two
+        return hidden, detail
 
     def read(self, hidden: Tensor, detail: Tensor | None = None) -> Tensor:
         """V * g(hidden), with the detail added to V's first layer."""

@@ -18,17 +18,17 @@ from ...network.layers import Unit, finer
 
 
 def possible(network: RecurrentNetwork) -> bool:
-    """Whether torch has these operations for a network: on the processor, in float32, with oneDNN."""
+    """Whether torch has these operations for a network: on the processor, in float32 or bfloat16, with oneDNN."""
     parameter = next(network.parameters())
     there = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    return there and parameter.device.type == "cpu" and parameter.dtype == torch.float32 and network.padding == "same"
+    return there and parameter.device.type == "cpu" and parameter.dtype in (torch.float32, torch.bfloat16) and network.padding == "same"
 
 
 class Fused:
     """An engine that runs a network's layers in one pass each.
 
     Args:
-        network: folded, in float32, on the processor, with padding `same`; see `possible`.
+        network: folded, in float32 or bfloat16, on the processor, with padding `same`; see `possible`.
     """
 
     def __init__(self, network: RecurrentNetwork) -> None:
