@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .pixels import Pixels, labels_of
+from .pixels import Pixels
 from .refinement import Refinement
 from .tiles import Tile, slices
 
@@ -59,4 +59,4 @@ class Canvas:
         return list(self._pixels.parts(tile, self._refinement.network.classes))
 
     def _put(self, labels: NDArray[np.uint8], part: Tile, estimate: Tensor) -> None:
-        labels[self._pixels.of(part)] = labels_of(self._pixels.scores(part, estimate)).cpu().numpy()
+        labels[self._pixels.of(part)] = self._pixels.labels_in(part, estimate).cpu().numpy()

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..network.grid import MODES, SMALLEST
+from ..network.layers import part
+from .quads import labels_between, possible
 from .resample import linear
 from .tiles import Tile, slices
 
@@ -59,6 +61,13 @@ class Pixels:
         """
         return self.values(tile, estimate.clamp(min=SMALLEST).log())
 
+    def labels_in(self, tile: Tile, estimate: Tensor) -> Tensor:
+        """The likeliest class at the pixels of a tile's core, (pixels ...) uint8; arguments as for `scores`."""
+        if self._scaled or not possible(self.strides):
+            return self.scores(tile, estimate).max(0).indices.to(torch.uint8)
+        labels = labels_between(estimate[0].clamp(min=SMALLEST).log(), self.strides)
+        return part(labels, self._cut(tile))
+
     def values(self, tile: Tile, planes: Tensor) -> Tensor:
         """Any planes of the label grid at the pixels of a tile's core, (N, pixels ...), linear between the cells' centres.
 
@@ -66,16 +75,12 @@ class Pixels:
             tile: the tile.
             planes: its outer part, (1, N, cells ...).
         """
-        where, scaled = self.of(tile), scaled_size(self.size, self.scale) != self.size
-        if not scaled:
-            full = planes[0]
+        full, where = planes[0], self.of(tile)
+        if not self._scaled:
             if max(self.strides) > 1:
                 factors, mode = tuple(map(float, self.strides)), MODES[len(self.strides)]
                 full = F.interpolate(planes, scale_factor=factors, mode=mode, align_corners=False)[0]
-            begins = [first * stride for (first, _), stride in zip(tile.outer, self.strides, strict=True)]
-            cut = slices(tuple((p.start, p.stop) for p in where), tuple((b, b) for b in begins))
-            return full[(slice(None), *cut)]
-        full = planes[0]
+            return part(full, self._cut(tile))
         for axis in reversed(range(len(where))):
             taps = linear(where[axis].start, where[axis].stop, self.cells[axis], self._pitches[axis])
             full = taps.along(full, axis + 1, tile.outer[axis][0])
@@ -86,19 +91,23 @@ class Pixels:
         labels = np.empty(self.size, np.uint8)
         for tile in self.parts(Tile.whole(self.cells), len(estimate)):
             inside = np.ascontiguousarray(estimate[(slice(None), *slices(tile.outer))])
-            labels[self.of(tile)] = labels_of(self.scores(tile, torch.from_numpy(inside)[None])).numpy()
+            labels[self.of(tile)] = self.labels_in(tile, torch.from_numpy(inside)[None]).numpy()
         return labels
+
+    def _cut(self, tile: Tile) -> tuple[slice, ...]:
+        """Where the pixels of a tile's core lie among those of its outer part."""
+        begins = [first * stride for (first, _), stride in zip(tile.outer, self.strides, strict=True)]
+        return slices(tuple((p.start, p.stop) for p in self.of(tile)), tuple((b, b) for b in begins))
+
+    @property
+    def _scaled(self) -> bool:
+        return scaled_size(self.size, self.scale) != self.size
 
     @property
     def _pitches(self) -> list[float]:
         """Own pixels for each label cell."""
         scaled = scaled_size(self.size, self.scale)
         return [s * n / m for s, n, m in zip(self.strides, self.size, scaled, strict=True)]
-
-
-def labels_of(scores: Tensor) -> Tensor:
-    """The likeliest class of each pixel, (pixels ...) uint8, from scores (K, pixels ...)."""
-    return scores.max(0).indices.to(torch.uint8)
 
 
 def scaled_size(size: Sequence[int], scale: float) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from ..network import RecurrentNetwork
 from .kept import KeptSteps
 from .labels import Labeling
 from .local import cut
-from .pixels import Pixels, labels_of
+from .pixels import Pixels
 from .region import merged
 from .source import Source
 from .starts import UNKNOWN, LabelMap, Start
@@ -218,7 +218,7 @@ class Session:
             for part in self._pixels.parts(Tile(core, outer), len(self._classes)):
                 estimate = cut(self._kept.estimates[-1], part.outer).cpu()
                 where = self._pixels.of(part)
-                self._labels[where] = labels_of(self._pixels.scores(part, estimate)).numpy()
+                self._labels[where] = self._pixels.labels_in(part, estimate).numpy()
                 written.append(where)
         for where in written:
             hints = self._hints[where]

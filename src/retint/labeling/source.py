@@ -73,8 +73,9 @@ class Source:
     def normalised(self, pixels: NDArray[np.float32], box: Box) -> Tensor:
         """A box's region, from its pixels."""
         have = self._inside(box)
-        x = torch.from_numpy(pixels).movedim(-1, 0)
-        x = torch.sub(x, self._mean).div_(self._std)
+        lines = torch.from_numpy(pixels).flatten(-2)  # a row's pixels and channels in one: long rows are quickly gone through
+        mean, std = (v.flatten().repeat(pixels.shape[-2]) for v in (self._mean, self._std))
+        x = torch.sub(lines, mean).div_(std).view(pixels.shape).movedim(-1, 0)
         missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
         if any(map(any, missing)):
             x = torch.nn.functional.pad(x, [n for pair in reversed(missing) for n in pair])

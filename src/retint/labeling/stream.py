@@ -14,7 +14,7 @@ from torch import Tensor
 from ..network import RecurrentNetwork
 from .lanes import Lanes, counted, outer
 from .pipeline import read_ahead
-from .pixels import Pixels, labels_of
+from .pixels import Pixels
 from .rows import Rows
 from .source import Source
 from .tiles import Box, Tile, slices
@@ -81,7 +81,7 @@ class Stream:
             labels = np.empty((rows.stop - rows.start, *(b - a for a, b in others)), np.uint8)
             for piece in self._pixels.parts(part, self._network.classes):
                 inside = estimate[(slice(None), slice(None), *slices(piece.outer, part.outer))]
-                found = labels_of(self._pixels.scores(piece, inside)).cpu().numpy()
+                found = self._pixels.labels_in(piece, inside).cpu().numpy()
                 self._put(labels, (rows.start, *(a for a, _ in others)), self._pixels.of(piece), found)
             low, high = max(first - rows.start, 0), min(last, rows.stop) - rows.start
             yield (rows.start + low, rows.start + high), labels[low:high]

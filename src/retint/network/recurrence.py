@@ -116,7 +116,7 @@ class RecurrentNetwork(nn.Module):
         """The hidden layer's planes of U * X, and the detail's, if there is one."""
         if not len(self.D):
             return context, None
-        hidden, detail = torch.split(context, (self._hidden, context.shape[1] - self._hidden), 1)  # one gradient, where slices have two
+        hidden, detail = torch.split(context, [self._hidden, context.shape[1] - self._hidden], 1)  # one gradient, where slices have two
         return hidden, detail
 
     def read(self, hidden: Tensor, detail: Tensor | None = None) -> Tensor:

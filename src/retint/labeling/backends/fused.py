@@ -51,10 +51,10 @@ class Fused:
         """V * H(t)."""
         network = self._network
         *layers, last = network.W.children() if len(network.W) else (None,)
-        if estimate is None or not isinstance(last, Unit) or not self._at_once or not plain(last):
+        if not isinstance(last, Unit) or not self._at_once or not plain(last):
             return network.logits(context, estimate)
         before, detail = self._apart(context)
-        hidden = one_pass(last, _through(layers, estimate), before, "relu")
+        hidden = torch.relu(before) if estimate is None else one_pass(last, _through(layers, estimate), before, "relu")
         return _through(network.V, hidden, detail)
 
     def _apart(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
