@@ -2,7 +2,8 @@
 
 OMP_NUM_THREADS=1 python benchmarks/unet.py --data DIR --out unet.pt [--minutes 30] [--crop 320] [--batch 2]
 
-It sees views as our networks do (flips, scales, light and colour), with our class weights. The budget is processor time,
+It sees views as our networks do (flips, scales, light and colour), with our class weights, in bfloat16 where the processor has
+instructions for it. The budget is processor time,
 so that other programs on the machine do not count. A run that was stopped goes on from its file, which holds the optimizer
 too (290 MB). `others.py` labels CamVid with it.
 
@@ -29,6 +30,7 @@ from retint.benching.peers import declare_operators
 from retint.data import class_weights, open_dataset
 from retint.images import to_unit
 from retint.learning.augment import Augmentation, view
+from retint.network.hardware import compute_dtype, keep_memory
 
 PEAK, DECAY, WARM = 1e-3, 1e-4, 0.05
 _MULTIPLE = 32  # the encoder halves five times
@@ -40,6 +42,12 @@ def unet(classes: int, encoder: str = "resnet34") -> nn.Module:
     smp = importlib.import_module("segmentation_models_pytorch")
     network: nn.Module = smp.Unet(encoder, encoder_weights=None, classes=classes)
     return network
+
+
+def numbers() -> torch.autocast:
+    """bfloat16 where the processor has instructions for it, as for our own networks."""
+    fast = compute_dtype("auto", torch.device("cpu")) is torch.bfloat16
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
 def normalised(image: np.ndarray | Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -68,8 +76,9 @@ class Unet:
         x = normalised(image, self.mean, self.std)
         rows, columns = x.shape[2:]
         x = F.pad(x, (0, -columns % _MULTIPLE, 0, -rows % _MULTIPLE), mode="replicate")
-        with torch.inference_mode():
-            y = torch.softmax(self.network(x.contiguous(memory_format=torch.channels_last)), 1)
+        with torch.inference_mode(), numbers():
+            scores = self.network(x.contiguous(memory_format=torch.channels_last))
+        y = torch.softmax(scores.float(), 1)
         result: np.ndarray = y[0, :, :rows, :columns].numpy()
         return result
 
@@ -89,7 +98,9 @@ def statistics(pairs: list[Any], classes: int) -> tuple[Tensor, Tensor, np.ndarr
 
 def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, batch: int, seed: int = 0) -> None:
     """AdamW, a warm-up and a cosine over the budget of processor time; cross-entropy with class weights."""
+    keep_memory()
     torch.manual_seed(seed)
+    kept = [pair.read() for pair in pairs]
     generator = torch.Generator().manual_seed(seed)
     network = unet(classes).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK, weight_decay=DECAY)
@@ -123,7 +134,7 @@ def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, 
         views = []
         for _ in range(batch):
             order = order or torch.randperm(len(pairs), generator=generator).tolist()
-            image, labels = pairs[order.pop()].read()
+            image, labels = kept[order.pop()]
             pixels = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0)))
             views.append(view(pixels, torch.from_numpy(labels.copy()), (crop, crop), None, augmentation, generator)[:2])
         x = (torch.stack([seen for seen, _ in views]) - mean) / std
@@ -131,7 +142,9 @@ def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, 
         share = now() / seconds
         for group in optimizer.param_groups:
             group["lr"] = PEAK * min(1.0, share / WARM) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-        loss = loss_of(network(x.contiguous(memory_format=torch.channels_last)), truth)
+        with numbers():
+            scores = network(x.contiguous(memory_format=torch.channels_last))
+        loss = loss_of(scores.float(), truth)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

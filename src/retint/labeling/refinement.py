@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
@@ -194,10 +195,11 @@ class Refinement:
         """How far Y moved in those cells of a tile's core that lie in the image, summed; the trace has it for each."""
         core = (slice(None), *slices(tile.core, tile.outer))
         old, new = before[0][core], estimate[0][core]
-        moved = (new - old).abs().sum(0) / 2
         if self.trace is not None:
+            moved = (new - old).abs().sum(0) / 2
             self.trace.follow(tile.core, step, moved, new.max(0).indices != old.max(0).indices)
-        return float(moved[slices(self._inside(tile), tile.core)].sum(dtype=torch.float64))
+        old, new = (y[(slice(None), *slices(self._inside(tile), tile.core))] for y in (old, new))
+        return float(F.l1_loss(new, old, reduction="sum")) / 2
 
     def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The labels of those cells of a tile's core that lie in the image."""

@@ -5,7 +5,9 @@ The same arithmetic, so the same numbers to rounding; what is saved are passes o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -35,6 +37,7 @@ class Fused:
         self._network = network
         self._at_once = network.architecture.activation == "relu" and max(network.pool) == 1
         self._parts: tuple[Tensor, Tensor, Tensor | None] | None = None
+        self._readout = FinerReadout.of(network)
 
     def context(self, image: Tensor) -> Tensor:
         """U * X."""
@@ -55,15 +58,53 @@ class Fused:
             return network.logits(context, estimate)
         before, detail = self._apart(context)
         hidden = torch.relu(before) if estimate is None else one_pass(last, _through(layers, estimate), before, "relu")
-        return _through(network.V, hidden, detail)
+        return self._readout(hidden, detail) if self._readout else _through(network.V, hidden, detail)
 
     def _apart(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
         """The hidden layer's planes of U * X and the detail's, laid out once for all steps."""
         parts = self._parts  # another thread may put its own there meanwhile
         if parts is None or parts[0] is not context:
             before, detail = self._network.parts(context)
+            if detail is not None and self._readout:
+                detail = detail[:, self._readout.order]
             parts = self._parts = context, laid_out(before), None if detail is None else laid_out(detail)
         return parts[1:]
+
+
+class FinerReadout:
+    """A readout that makes several cells of each hidden one and then looks at each by itself.
+
+    Its first layer's planes are put in another order, a cell's side by side, so that the layers after it see finer cells
+    without the planes being laid out anew; that is done once, with the few planes of the classes.
+
+    Attributes:
+        order: of the first layer's planes.
+    """
+
+    @classmethod
+    def of(cls, network: RecurrentNetwork) -> FinerReadout | None:
+        """The readout of a network; None if it is of another kind."""
+        first, *rest = [unit for unit in network.V if isinstance(unit, Unit)]
+        square = len(first.up) == 2 and first.up[0] == first.up[1] > 1
+        alone = all(at_once(u) and max(*u.conv.kernel_size, *u.up) == 1 and not u.layer.residual for u in rest)
+        return cls(first, rest) if square and at_once(first) and not first.layer.residual and rest and alone else None
+
+    def __init__(self, first: Unit, rest: Sequence[Unit]) -> None:
+        self._up, self._rest, each = first.up[0], rest, prod(first.up)
+        self.order = torch.arange(first.channels * each).view(first.channels, each).t().flatten()
+        self._first = copy.deepcopy(first)
+        for parameter in self._first.parameters():
+            parameter.data = laid_out(parameter.data[self.order])
+
+    def __call__(self, hidden: Tensor, detail: Tensor | None) -> Tensor:
+        """V * g(hidden), (N, K, cells ...); the detail's planes in `order`."""
+        x = one_pass(self._first, hidden, detail, self._first.layer.activation)
+        n, _, rows, columns = x.shape
+        x = x.movedim(1, -1).reshape(n, rows, columns * self._up**2, -1).movedim(-1, 1)
+        for unit in self._rest:
+            x = one_pass(unit, x, None, unit.layer.activation)
+        x = x.movedim(1, -1).reshape(n, rows, columns, self._up, self._up, -1).transpose(2, 3)
+        return x.reshape(n, rows * self._up, columns * self._up, -1).movedim(-1, 1)
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:
