@@ -26,8 +26,8 @@ from .source import Source
 from .starts import LabelMap, Start
 from .tiles import Box, Tile, slices
 
-TOLERANCE = 1e-5
-"""Largest change of a probability that counts as none."""
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
+"""Largest change of a probability that counts as none, by the network's number type: in bfloat16, rounding alone makes as much."""
 SIDE = 16
 """Boxes are whole multiples of so many cells long: for each new size of a plane, a convolution is prepared anew."""
 
@@ -57,6 +57,7 @@ class KeptSteps:
         self._whole: Box = tuple((0, n) for n in self.cells)
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
+        self._tolerance = TOLERANCE.get(self._dtype, min(TOLERANCE.values()))
         self._given, self._fixed = (
             self._plane(),
             torch.zeros((1, 1, *self.cells), dtype=torch.bool, device=self._device),
@@ -159,7 +160,7 @@ class KeptSteps:
         """Compute a box again; the boxes in which that made a difference."""
         new, begin = self._estimate(number, box), [a for a, _ in box]
         old = cut(self.estimates[number - 1], box)
-        differs = (new - old).abs_().amax(1, keepdim=True) > TOLERANCE
+        differs = (new - old).abs_().amax(1, keepdim=True) > self._tolerance
         found = parts(differs[0, 0].cpu().numpy(), self._gaps)
         if number == len(self.estimates):
             self._put(number, box, new)
