@@ -38,7 +38,7 @@ def step_cost(name: str, side: int = 1000) -> dict[str, float]:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (side, side, model.card.channels), dtype=np.uint8)
     source, engine = Source(image, model.card, model.dims), model.engine()
-    x = source.region(((0, side), (0, side)))
+    x = source.region(((0, side), (0, side))).to(next(model.network().parameters()).dtype)
     with torch.inference_mode():
         context = engine.context(x)
         estimate = torch.softmax(engine.logits(context, None), 1)
