@@ -27,6 +27,9 @@ from .starts import LabelMap, Start
 from .store import let_go, room_for
 from .tiles import Box, Tile, slices
 
+ROUNDING = {torch.bfloat16: 1 / 16}
+"""How far apart two probabilities of a cell may come to lie by rounding alone, by the network's number type; 0 for others."""
+
 
 class Refinement:
     """The estimate of one image, and how to take it further.
@@ -45,7 +48,7 @@ class Refinement:
         whole: whether the image is computed in one piece.
         prior: logarithm of what multiplies the classes' probabilities at every step, (K,), if anything does.
         steps: taken so far.
-        changes: share of label cells whose label changed, at each step so far (the first: against the start).
+        changes: share of label cells whose label changed, at each step so far (the first: against the start); see `_counted`.
         drifts: how far Y moved, at each step so far: the mean over the label cells of half of sum |Y(t) - Y(t-1)|.
         trace: what the steps did to each cell, if anybody asked.
     """
@@ -65,6 +68,7 @@ class Refinement:
         self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
+        self._rounding = ROUNDING.get(self._dtype, 0.0)
         self._estimate: NDArray[np.float32] | None = None
         self.prior: Tensor | None = None
         self._prepared: tuple[Tensor, Hints | None] | None = None
@@ -102,8 +106,8 @@ class Refinement:
             estimate = before = self._before(tile, hints)
             previous = None if before is None else self._labels(tile, before)
             for number, estimate in enumerate(self._steps(context, hints, before, steps)):
-                labels = self._labels(tile, estimate)
-                counts[number] += labels.numel() if previous is None else int((labels != previous).sum())
+                labels, count = self._counted(tile, previous, estimate)
+                counts[number] += count
                 step = self.steps + number + 1
                 drifts[number] += labels.numel() if before is None else self._follow(tile, step, before, estimate)
                 previous, before = labels, estimate
@@ -200,6 +204,23 @@ class Refinement:
             self.trace.follow(tile.core, step, moved, new.max(0).indices != old.max(0).indices)
         old, new = (y[(slice(None), *slices(self._inside(tile), tile.core))] for y in (old, new))
         return float(F.l1_loss(new, old, reduction="sum")) / 2
+
+    def _counted(self, tile: Tile, previous: Tensor | None, estimate: Tensor) -> tuple[Tensor, int]:
+        """The labels as changes are counted from them, and how many changed.
+
+        Rounding makes cells of two classes that are all but equally likely flicker for ever. So a label counts as changed when
+        the new one leads it by more than rounding makes, and until then it counts as it was.
+        """
+        labels = self._labels(tile, estimate)
+        if previous is None:
+            return labels, labels.numel()
+        changed = labels != previous
+        if self._rounding:
+            y = estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))]
+            lead = y.gather(0, labels[None]) - y.gather(0, previous[None])
+            changed &= lead[0] > self._rounding
+            labels = torch.where(changed, labels, previous)
+        return labels, int(changed.sum())
 
     def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The labels of those cells of a tile's core that lie in the image."""
