@@ -16,6 +16,7 @@ from retint.benching.turns import Times
 from retint.errors import RetintError
 from retint.network import build
 from retint.network.catalogue import CATALOGUE
+from retint.network.hardware import compute_dtype
 from retint.network.work import work
 
 TINY = Options(
@@ -144,7 +145,8 @@ def test_an_iteration_learns_and_its_memory_is_counted():
     for _ in range(30):
         iteration()
     assert losses[-1] < losses[0]
-    assert iteration.kept() >= 4 * 16 * 16 * (3 * 4 + 2 * 4 + 8)  # the image, the scores' logarithms, the labels
+    each = compute_dtype("auto", torch.device("cpu")).itemsize
+    assert iteration.kept() >= 4 * 16 * 16 * (3 * each + 2 * 4 + 8)  # the image, the scores' logarithms, the labels
 
 
 def test_a_scene_has_its_classes_and_repeats():

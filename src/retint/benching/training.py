@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from ..errors import RetintError
 from ..learning.muon import Muon
 from ..learning.objective import Objective
 from ..network import architecture, build
-from ..network.hardware import channels_last, laid_out
+from ..network.hardware import channels_last, compute_dtype, laid_out
 from . import peers
 from .labelling import CLASSES
 from .options import Options
@@ -55,8 +56,13 @@ class Iterations:
         self._optimizer.zero_grad(set_to_none=True)
 
     def _gradients(self) -> None:
-        torch.autograd.backward(self._loss(self._images, self._labels, self._count))
+        torch.autograd.backward(self._forward(self._count))
         self._count += 1
+
+    def _forward(self, seed: int) -> Tensor:
+        """The loss, in the number type that training chooses on this processor."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=_dtype() is torch.bfloat16):
+            return self._loss(self._images, self._labels, seed)
 
     def operations(self, calls: int) -> float:
         """Floating-point operations of the gradients for each pixel of the batch, the mean of the next so many."""
@@ -76,7 +82,7 @@ class Iterations:
 
         own = {p.untyped_storage().data_ptr() for p in self._network.parameters()}
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = self._loss(self._images, self._labels, 0)
+            loss = self._forward(0)
         del loss
         return sum(size for where, size in storages.items() if where not in own)
 
@@ -89,14 +95,14 @@ def retint_training(name: str, classes: int, side: int = 320) -> Iterations:
     torch.manual_seed(0)
     network = channels_last(build(architecture(name), 3, classes, "same"))
     objective = Objective(network, torch.ones(classes))
-    return Iterations(network, objective, classes, side, Muon)
+    return Iterations(network, objective, classes, side, partial(Muon, dtype=_dtype()))
 
 
 def unet_training(network: nn.Module, classes: int, side: int = 320) -> Iterations:
     """A network with full-size scores, its loss at every second pixel, as Retint's on label grids of 4."""
 
     def loss(images: Tensor, labels: Tensor, seed: int) -> Tensor:
-        scores: Tensor = network(images)
+        scores: Tensor = network(images).float()
         return F.cross_entropy(scores[..., ::2, ::2], labels[:, ::2, ::2])
 
     return Iterations(channels_last(network), loss, classes, side)
@@ -120,4 +126,8 @@ def training(options: Options, report: Report, note: Callable[[str], None]) -> l
 def _task(system: str, make: Callable[[int], Iterations], side: int) -> Task:
     iteration, pixels = make(side), BATCH * side**2
     operations = make(_COUNTED).operations(_CALLS) * pixels
-    return Task(system, "training", iteration, pixels, operations, images=BATCH, kept=iteration.kept())
+    return Task(system, "training", iteration, pixels, operations, _dtype(), images=BATCH, kept=iteration.kept())
+
+
+def _dtype() -> torch.dtype:
+    return compute_dtype("auto", torch.device("cpu"))
