@@ -30,9 +30,10 @@ from retint.benching.peers import declare_operators
 from retint.data import class_weights, open_dataset
 from retint.images import to_unit
 from retint.learning.augment import Augmentation, view
-from retint.network.hardware import compute_dtype, keep_memory
+from retint.network.hardware import keep_memory, mixed
 
 PEAK, DECAY, WARM = 1e-3, 1e-4, 0.05
+PROCESSOR = torch.device("cpu")
 _MULTIPLE = 32  # the encoder halves five times
 
 
@@ -42,12 +43,6 @@ def unet(classes: int, encoder: str = "resnet34") -> nn.Module:
     smp = importlib.import_module("segmentation_models_pytorch")
     network: nn.Module = smp.Unet(encoder, encoder_weights=None, classes=classes)
     return network
-
-
-def numbers() -> torch.autocast:
-    """bfloat16 where the processor has instructions for it, as for our own networks."""
-    fast = compute_dtype("auto", torch.device("cpu")) is torch.bfloat16
-    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
 def normalised(image: np.ndarray | Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -76,7 +71,7 @@ class Unet:
         x = normalised(image, self.mean, self.std)
         rows, columns = x.shape[2:]
         x = F.pad(x, (0, -columns % _MULTIPLE, 0, -rows % _MULTIPLE), mode="replicate")
-        with torch.inference_mode(), numbers():
+        with torch.inference_mode(), mixed(PROCESSOR):
             scores = self.network(x.contiguous(memory_format=torch.channels_last))
         y = torch.softmax(scores.float(), 1)
         result: np.ndarray = y[0, :, :rows, :columns].numpy()
@@ -142,7 +137,7 @@ def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, 
         share = now() / seconds
         for group in optimizer.param_groups:
             group["lr"] = PEAK * min(1.0, share / WARM) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-        with numbers():
+        with mixed(PROCESSOR):
             scores = network(x.contiguous(memory_format=torch.channels_last))
         loss = loss_of(scores.float(), truth)
         optimizer.zero_grad(set_to_none=True)

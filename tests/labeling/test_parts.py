@@ -116,11 +116,9 @@ def test_a_label_has_changed_in_bfloat16_when_the_new_one_leads_by_more_than_rou
     estimate = torch.tensor([[[[0.52, 0.30, 0.2]], [[0.48, 0.60, 0.3]], [[0.0, 0.10, 0.5]]]])
     first, count = refinement._counted(tile, None, estimate)
     assert (first.tolist(), count) == ([[0, 1, 2]], 3)
-    flicker = torch.tensor([[[[0.48, 0.40, 0.2]], [[0.52, 0.20, 0.3]], [[0.0, 0.40, 0.5]]]])
+    flicker = torch.tensor([[[[0.48, 0.45, 0.2]], [[0.52, 0.20, 0.3]], [[0.0, 0.35, 0.5]]]])
     held, count = refinement._counted(tile, first, flicker)  # the first cell's two classes are as likely as each other
-    assert held[0, 0] == 0
-    assert int(held[0, 1]) in (0, 2)
-    assert count == 1
+    assert (held.tolist(), count) == ([[0, 0, 2]], 1)
     assert refinement._counted(tile, held, flicker)[1] == 0  # and so it stays
     exact = make_model("small-4", classes=3)
     refinement = exact._refinement(Source(np.zeros((4, 12, 3), np.uint8), exact.card, 2, "image"), None, None, None, None)

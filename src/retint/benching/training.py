@@ -14,7 +14,7 @@ from ..errors import RetintError
 from ..learning.muon import Muon
 from ..learning.objective import Objective
 from ..network import architecture, build
-from ..network.hardware import channels_last, compute_dtype, laid_out
+from ..network.hardware import channels_last, compute_dtype, laid_out, mixed
 from . import peers
 from .labelling import CLASSES
 from .options import Options
@@ -23,6 +23,7 @@ from .scene import scene
 
 BATCH = 4
 RATE = 2e-3
+_PROCESSOR = torch.device("cpu")
 _COUNTED, _CALLS = 64, 8  # pixels of a view, and calls, by which the arithmetic is counted
 
 
@@ -61,7 +62,7 @@ class Iterations:
 
     def _forward(self, seed: int) -> Tensor:
         """The loss, in the number type that training chooses on this processor."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=_dtype() is torch.bfloat16):
+        with mixed(_PROCESSOR):
             return self._loss(self._images, self._labels, seed)
 
     def operations(self, calls: int) -> float:
@@ -95,7 +96,7 @@ def retint_training(name: str, classes: int, side: int = 320) -> Iterations:
     torch.manual_seed(0)
     network = channels_last(build(architecture(name), 3, classes, "same"))
     objective = Objective(network, torch.ones(classes))
-    return Iterations(network, objective, classes, side, partial(Muon, dtype=_dtype()))
+    return Iterations(network, objective, classes, side, partial(Muon, dtype=compute_dtype("auto", _PROCESSOR)))
 
 
 def unet_training(network: nn.Module, classes: int, side: int = 320) -> Iterations:
@@ -126,8 +127,4 @@ def training(options: Options, report: Report, note: Callable[[str], None]) -> l
 def _task(system: str, make: Callable[[int], Iterations], side: int) -> Task:
     iteration, pixels = make(side), BATCH * side**2
     operations = make(_COUNTED).operations(_CALLS) * pixels
-    return Task(system, "training", iteration, pixels, operations, _dtype(), images=BATCH, kept=iteration.kept())
-
-
-def _dtype() -> torch.dtype:
-    return compute_dtype("auto", torch.device("cpu"))
+    return Task(system, "training", iteration, pixels, operations, compute_dtype("auto", _PROCESSOR), images=BATCH, kept=iteration.kept())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, open_dataset
 from ..errors import RetintError
@@ -33,6 +33,7 @@ from .material import card_of, parts
 from .muon import Muon
 from .objective import Objective
 from .progress import Progress
+from .schedule import groups, schedule
 from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
 from .survey import survey
 from .tags import Mixed, TaggedBatches, TagObjective, Unlabelled
@@ -41,7 +42,6 @@ from .validate import validate
 _DEFAULT_EPOCHS = 60.0
 _CHECKPOINT_SECONDS = 120.0
 _LEAST_VIEWS = 200
-_WARMUP = 0.03
 
 _SCORED_STEPS = (1, 2, 4, 8)
 
@@ -183,7 +183,7 @@ class Run:
             )
         tags = TagObjective(network, self.tagged is not None and self.tagged.single, settings.window + 1)
         self.network = network
-        optimizer = Muon(_groups(network, settings.decay), lr=settings.rate, dtype=compute_dtype(precision, self.device))
+        optimizer = Muon(groups(network, settings.decay), lr=settings.rate, dtype=compute_dtype(precision, self.device))
         self.objective, self.optimizer = self.fabric.setup(Mixed(pixels, tags), optimizer)
         self.average = Average(network, settings.average)
         self.batches = Batches(
@@ -269,7 +269,7 @@ class Run:
         labelled = self._mine(self.batches(number)) if len(self.learn) else None
         tagged = self._mine(self.tagged(number)) if self.tagged else None
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * _schedule(share)
+            group["lr"] = self.settings.rate * schedule(share)
         self.objective.train()
         loss = self.objective(labelled, tagged, chance(self.settings.seed, number, 1), share)
         self.fabric.backward(loss)
@@ -393,17 +393,3 @@ def _only_held(data: Dataset, checked: Report, counts: NDArray[np.int64]) -> lis
 
 def _silent(line: str) -> None:
     """For all processes but the first."""
-
-
-def _schedule(share: float) -> float:
-    """The learning rate's share of its highest: a linear rise, then half a cosine down."""
-    if share < _WARMUP:
-        return max(share / _WARMUP, 0.02)
-    return 0.5 * (1 + math.cos(math.pi * (share - _WARMUP) / (1 - _WARMUP))) + 1e-4
-
-
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay for kernels alone."""
-    kernels = [p for p in network.parameters() if p.dim() > 1]
-    others = [p for p in network.parameters() if p.dim() <= 1]
-    return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]

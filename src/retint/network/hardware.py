@@ -31,6 +31,12 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
+def mixed(device: torch.device) -> torch.autocast:
+    """Convolutions in the number type that `auto` chooses on a device, for training."""
+    dtype = compute_dtype("auto", device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
+
+
 def channels_last(network: Network) -> Network:
     """The network with its kernels laid out channels last, as convolutions are fastest on processors and GPUs alike."""
     for parameter in network.parameters():

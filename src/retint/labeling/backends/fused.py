@@ -22,8 +22,8 @@ from ...network.layers import Unit, finer
 def possible(network: RecurrentNetwork) -> bool:
     """Whether torch has these operations for a network: on the processor, in float32 or bfloat16, with oneDNN."""
     parameter = next(network.parameters())
-    there = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    return there and parameter.device.type == "cpu" and parameter.dtype in (torch.float32, torch.bfloat16) and network.padding == "same"
+    there = hasattr(torch.ops.mkldnn, "_convolution_pointwise") and parameter.device.type == "cpu"
+    return there and parameter.dtype in (torch.float32, torch.bfloat16) and network.padding == "same"
 
 
 class Fused:
