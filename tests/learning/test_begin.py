@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from made import make_model
+from retint.errors import RetintError
 from retint.learning.begin import planes_of_classes, take_weights
 from retint.modelfile import load_model, save_model
 from retint.network import architecture, build, restored, weights
@@ -67,3 +68,12 @@ def test_layers_put_between_those_of_the_model_begin_as_if_they_were_not_there(t
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.allclose(first(image, 3), second.eval()(image, 3), atol=1e-6)
+
+
+def test_a_card_of_a_later_version_is_one_line(tmp_path):
+    first = trained(tmp_path / "m.safetensors", "small-4", 3)
+    card = make_model("small-4").card
+    card = replace(card, architecture={**card.architecture, "later": 1})
+    save_model(tmp_path / "later.safetensors", weights(first), card)
+    with pytest.raises(RetintError, match="its card describes layers that this version does not know"):
+        take_weights(build(architecture("small-4"), 3, 3, "same"), str(tmp_path / "later.safetensors"), card.classes)

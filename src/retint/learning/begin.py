@@ -51,7 +51,13 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
     tensors, card = load_model(find_model(name, "--from"))
     pairs = [(k, card.classes.index(c)) for k, c in enumerate(classes) if c in card.classes]
     each, taken, total = planes_of_classes(network), 0, 0
-    layers = _layers_of(network, Architecture.from_dict(card.architecture))
+    try:
+        layers = _layers_of(network, Architecture.from_dict(card.architecture))
+    except (KeyError, TypeError):
+        raise RetintError(
+            f"--from {name}: its card describes layers that this version does not know; expected a model of this version or "
+            "an earlier one: update retint, or train without --from"
+        ) from None
     with torch.no_grad():
         for key, mine in network.state_dict().items():
             if key.endswith("num_batches_tracked"):
