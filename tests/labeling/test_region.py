@@ -38,7 +38,10 @@ def test_grown_boxes_end_at_the_edges():
     assert grown(((0, 3), (5, 7)), lambda axis, a, b: (a - 1 - axis, b + 1 + axis), (9, 8)) == ((0, 4), (3, 8))
 
 
-def test_rounded_boxes_hold_the_box_in_whole_steps_within_the_plane():
+def test_rounded_boxes_hold_the_box_in_few_lengths_within_the_plane():
     assert rounded(((3, 8), (0, 4)), (4, 4), (20, 20)) == ((3, 11), (0, 4))
     assert rounded(((15, 20), (1, 9)), (4, 4), (20, 10)) == ((12, 20), (1, 9))
     assert rounded(((4, 6),), (16,), (10,)) == ((0, 10),)
+    lengths = {rounded(((0, n),), (1,), (1000,))[0][1] for n in range(1, 101)}
+    assert lengths == {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128}
+    assert all(n <= rounded(((0, n),), (1,), (1000,))[0][1] <= 1.5 * n for n in range(1, 101))

@@ -29,7 +29,7 @@ from .tiles import Box, Tile, slices
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
 """Largest change of a probability that counts as none, by the network's number type: in bfloat16, rounding alone makes as much."""
 SIDE = 16
-"""Boxes are whole multiples of so many cells long: for each new size of a plane, a convolution is prepared anew."""
+"""Boxes are 1, 2, 3, 4, 6, 8, 12 ... times so many cells long: for each new size of a plane, a convolution is prepared anew."""
 
 
 class KeptSteps:
@@ -148,8 +148,8 @@ class KeptSteps:
             return laid_out(emphasised(y, hints and hints[1], self._network.architecture.emphasis).to(self._dtype))
 
         with torch.inference_mode():
-            scores = step(self._network, self._context, None if plane is None else before, box, self.cells).float()
-            return kept(torch.softmax(scores, 1), self._hints_in(box))
+            scores = step(self._network, self._context, None if plane is None else before, box, self.cells)
+            return kept(torch.softmax(scores.contiguous().float(), 1), self._hints_in(box))
 
     def _hints_in(self, box: Box) -> Hints | None:
         """Those of a box; None if it has none."""

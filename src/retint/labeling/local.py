@@ -1,7 +1,7 @@
 """A part of a plane, from no more of the planes before it than it needs: one step in a box equals the same step everywhere.
 
-Zeros stand beyond the plane's own edges alone, where padding `same` has them; a box's other sides read their neighbours. So
-nothing is computed that is thrown away.
+A box's sides read their neighbours. Beyond the plane's own edges stand zeros, where padding `same` has them; they are computed
+with, so that boxes of one size take planes of one size wherever they lie: for each new size a convolution is prepared anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
+from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
+from .backends.fused import at_once, one_pass, possible
 from .tiles import Box, slices
 
 _CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
@@ -38,16 +40,17 @@ def context(network: RecurrentNetwork, image: Plane, target: Box, size: Sequence
         target: context cells.
         size: of the image, in whole periods.
     """
-    hidden = through(network.U, image, target, size)
+    fused = possible(network)
+    hidden = through(network.U, image, target, size, fused)
     if not len(network.D):
         return hidden
     fine = (*network.context_units[: network.architecture.branch], *network.D)
-    return torch.cat([hidden, through(fine, image, target, size)], 1)
+    return torch.cat([hidden, through(fine, image, target, size, fused)], 1)
 
 
 def through(
-    units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: Sequence[int], detail: Plane | None = None
-) -> Tensor:
+    units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: Sequence[int], fused: bool, detail: Plane | None = None
+) -> Tensor:  # fmt: skip
     """A box of what a chain of layers makes of a plane.
 
     Args:
@@ -55,21 +58,20 @@ def through(
         plane: their input.
         target: cells of the output, inside its plane.
         size: of the input plane, in whole periods.
+        fused: whether torch can compute a layer in one pass; see `backends.fused`.
         detail: what is added in the first layer, of one cell, if anything is.
     """
     chain = [unit for unit in units if isinstance(unit, Unit)]
-    sizes = [tuple(size)]
+    sizes, boxes = [tuple(size)], [target]
     for unit in chain:
         sizes.append(tuple(_made(unit.layer, n, axis) for axis, n in enumerate(sizes[-1])))
-    haves, wants = [target], list[Box]()
-    for unit, inside in zip(reversed(chain), reversed(sizes[:-1]), strict=True):
-        wants.append(tuple(_needed(unit.layer, *span, axis) for axis, span in enumerate(haves[-1])))
-        haves.append(tuple((max(a, 0), min(b, n)) for (a, b), n in zip(wants[-1], inside, strict=True)))
-    haves.reverse()
-    x = plane(haves[0])
-    beside = None if detail is None else detail(haves[0])
-    for unit, want, have, out in zip(chain, reversed(wants), haves, haves[1:], strict=False):
-        x, beside = _layer(unit, x, want, have, out, beside), None
+    for unit in reversed(chain):
+        boxes.append(tuple(_needed(unit.layer, *span, axis) for axis, span in enumerate(boxes[-1])))
+    boxes.reverse()
+    x = _wide(plane, boxes[0], sizes[0])
+    beside = None if detail is None else _wide(detail, boxes[0], sizes[0])
+    for unit, box, inside in zip(chain, boxes[1:], sizes[1:], strict=True):
+        x, beside = _emptied(_layer(unit, x, box, fused, beside), box, inside), None
     return x
 
 
@@ -85,17 +87,18 @@ def step(
         target: label cells, in whole periods.
         size: of the label grid.
     """
+    fused = possible(network)
 
     def hidden(box: Box) -> Tensor:
         wide = tuple((a * pool, b * pool) for (a, b), pool in zip(box, network.pool, strict=True))
         h = network.parts(cut(context, wide))[0]
         if estimate is not None and len(network.W):
-            h = through(network.W, estimate, wide, size).add_(h)
+            h = through(network.W, estimate, wide, size, fused).add_(h)
         return network.g(max_pool(h, network.pool) if max(network.pool) > 1 else h)
 
     pooled = [n // pool for n, pool in zip(context.shape[2:], network.pool, strict=True)]
     beside = network.parts(context)[1]
-    return through(network.V, hidden, target, pooled, None if beside is None else lambda box: cut(beside, box))
+    return through(network.V, hidden, target, pooled, fused, None if beside is None else lambda box: cut(beside, box))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -121,24 +124,46 @@ def _needed(layer: Layer, first: int, last: int, axis: int) -> tuple[int, int]:
     return first // up * each - before, -(-last // up) * each - stride + reach - before
 
 
-def _layer(unit: Unit, x: Tensor, want: Box, have: Box, out: Box, detail: Tensor | None) -> Tensor:
-    """One layer (see `Unit.forward`) on a part `have` of a plane, with zeros for the rest of what it wants."""
-    layer, dims = unit.layer, len(want)
+def _wide(plane: Plane, box: Box, size: Sequence[int]) -> Tensor:
+    """A box of a plane, with zeros where it reaches beyond."""
+    have = tuple((max(a, 0), min(b, n)) for (a, b), n in zip(box, size, strict=True))
+    missing = [n for (a, b), (c, d) in zip(reversed(box), reversed(have), strict=True) for n in (c - a, b - d)]
+    x = plane(have)
+    return F.pad(x, missing) if any(missing) else x
+
+
+def _emptied(x: Tensor, box: Box, size: Sequence[int]) -> Tensor:
+    """A box of a plane, with zeros put where it reaches beyond."""
+    for axis, ((a, b), n) in enumerate(zip(box, size, strict=True), start=2):
+        if a < 0:
+            x.narrow(axis, 0, -a).zero_()
+        if b > n:
+            x.narrow(axis, n - a, b - n).zero_()
+    return x
+
+
+def _layer(unit: Unit, x: Tensor, out: Box, fused: bool, detail: Tensor | None) -> Tensor:
+    """One layer (see `Unit.forward`), from all cells that a box of its output sees."""
+    layer, dims = unit.layer, len(out)
     assert unit.norm is None
-    missing = [(c - a, b - d) for (a, b), (c, d) in zip(want, have, strict=True)]
-    even = all(before == after for before, after in missing)
-    padded = x if even else F.pad(x, [n for pair in reversed(missing) for n in pair])
     strides, dilations, _, _, befores = zip(*(_extents(layer, axis) for axis in range(dims)), strict=True)
-    pads = tuple(before for before, _ in missing) if even else (0,) * dims
-    y: Tensor = _CONVOLUTIONS[dims](padded, unit.conv.weight, unit.conv.bias, strides, pads, dilations)
+    sizes = [
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(x.shape[2:], unit.conv.kernel_size, strides, dilations, strict=True)
+    ]
+    added = [] if detail is None else [detail]
     if layer.residual:
-        firsts = [before - added for before, (added, _) in zip(befores, missing, strict=True)]
-        y += part(x, (slice(a, a + n) for a, n in zip(firsts, y.shape[2:], strict=True)))
-    if detail is not None:
-        y += detail
-    if max(unit.pool) > 1:
-        y = max_pool(y, unit.pool)
-    y = ACTIVATIONS[layer.activation](y)
+        added.append(part(x, (slice(a, a + n) for a, n in zip(befores, sizes, strict=True))))
+    if fused and at_once(unit):
+        plus = laid_out(added[0] if len(added) == 1 else added[0] + added[1]) if added else None
+        y = one_pass(unit, x, plus, layer.activation, (0,) * dims)
+    else:
+        y = _CONVOLUTIONS[dims](x, unit.conv.weight, unit.conv.bias, strides, (0,) * dims, dilations)
+        for other in added:
+            y += other
+        if max(unit.pool) > 1:
+            y = max_pool(y, unit.pool)
+        y = ACTIVATIONS[layer.activation](y)
     if max(unit.up) == 1:
         return y
     begins = [a % up for (a, _), up in zip(out, unit.up, strict=True)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ class Refinement:
         self._rounding = ROUNDING.get(self._dtype, 0.0)
         self._estimate: NDArray[np.float32] | None = None
         self.prior: Tensor | None = None
-        self._prepared: tuple[Tensor, Hints | None] | None = None
+        self._prepared: tuple[Any, Hints | None] | None = None
 
     @property
     def estimate(self) -> NDArray[np.float32] | None:
@@ -154,7 +155,7 @@ class Refinement:
         let_go(self._estimate)
         return laid_out(torch.from_numpy(part)[None])
 
-    def _prepare(self, tile: Tile) -> tuple[Tensor, Hints | None]:
+    def _prepare(self, tile: Tile) -> tuple[Any, Hints | None]:
         """What stays the same at every step: the context of a tile's outer part, and the hints there."""
         if self._prepared is not None:
             return self._prepared
@@ -178,13 +179,13 @@ class Refinement:
             return None
         return kept(self.start.estimate(tile.outer).to(self._device), hints)
 
-    def _steps(self, context: Tensor, hints: Hints | None, estimate: Tensor | None, steps: int) -> Iterator[Tensor]:
+    def _steps(self, context: Any, hints: Hints | None, estimate: Tensor | None, steps: int) -> Iterator[Tensor]:
         """The estimates of a tile's outer part, one after another."""
         for number in range(steps):
             if estimate is None or number == 0 or len(self.network.W) > 0:  # without feedback nothing changes again
                 with torch.inference_mode():
                     given = None if estimate is None else self._fed(estimate.to(self._device), hints)
-                    scores = self._engine.logits(context, given).float()
+                    scores = self._engine.logits(context, given).contiguous().float()
                     if self.prior is not None:
                         scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
                     estimate = kept(torch.softmax(scores, 1), hints)
@@ -211,16 +212,15 @@ class Refinement:
         Rounding makes cells of two classes that are all but equally likely flicker for ever. So a label counts as changed when
         the new one leads it by more than rounding makes, and until then it counts as it was.
         """
-        labels = self._labels(tile, estimate)
         if previous is None:
+            labels = self._labels(tile, estimate)
             return labels, labels.numel()
-        changed = labels != previous
-        if self._rounding:
-            y = estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))]
-            lead = y.gather(0, labels[None]) - y.gather(0, previous[None])
-            changed &= lead[0] > self._rounding
-            labels = torch.where(changed, labels, previous)
-        return labels, int(changed.sum())
+        y = estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))]
+        lead = y.amax(0) - y.gather(0, previous[None])[0]
+        changed = torch.nonzero(lead.flatten() > self._rounding)[:, 0]  # few: to look for the likeliest class takes longest
+        labels = previous.flatten().clone()
+        labels[changed] = y.flatten(1)[:, changed].max(0).indices
+        return labels.view_as(previous), len(changed)
 
     def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The labels of those cells of a tile's core that lie in the image."""

@@ -60,10 +60,12 @@ def grown(box: Box, grow: Grow, size: Sequence[int]) -> Box:
 
 
 def rounded(box: Box, each: Sequence[int], size: Sequence[int]) -> Box:
-    """The box with sides that are multiples of `each`, as far as the plane is that large."""
+    """The box with sides of few lengths, as far as the plane is that large: 1, 2, 3, 4, 6, 8, 12, 16 ... times `each`."""
     result = []
     for (a, b), step, cells in zip(box, each, size, strict=True):
-        side = min(-(-(b - a) // step) * step, cells)
+        needed = -(-(b - a) // step)
+        half = 1 << max(needed.bit_length() - 2, 0)  # a quarter to a half of what is needed
+        side = min(-(-needed // half) * half * step, cells)
         first = min(a, cells - side)
         result.append((first, first + side))
     return tuple(result)

@@ -5,7 +5,7 @@ All that a labelling asks of it is U * X and a step's scores; tiles, starts, hin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -26,11 +26,11 @@ FLOAT32: tuple[Backend, ...] = ("onnxruntime", "openvino")
 class Engine(Protocol):
     """What a labelling asks of a network; `RecurrentNetwork` is one."""
 
-    def context(self, image: Tensor) -> Tensor:
-        """U * X, (N, hidden, cells ...), of X (N, C, pixels ...), whole periods."""
+    def context(self, image: Tensor) -> Any:
+        """U * X, of X (N, C, pixels ...), whole periods: in whatever form its `logits` wants it."""
         ...
 
-    def logits(self, context: Tensor, estimate: Tensor | None) -> Tensor:
+    def logits(self, context: Any, estimate: Tensor | None) -> Tensor:
         """V * H(t), (N, K, cells ...), from U * X and Y(t-1); None is no estimate."""
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,12 +34,14 @@ class Fused:
     """
 
     def __init__(self, network: RecurrentNetwork) -> None:
-        self._network = network
-        self._at_once = network.architecture.activation == "relu" and max(network.pool) == 1
-        self._parts: tuple[Tensor, Tensor, Tensor | None] | None = None
-        self._readout = FinerReadout.of(network)
+        self._network, self._readout = network, FinerReadout.of(network)
+        self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else list(network.D)
+        feedback = [unit for unit in network.W if isinstance(unit, Unit)]
+        self._feedback, self._last = feedback[:-1], feedback[-1] if feedback else None
+        rectified = network.architecture.activation == "relu" and max(network.pool) == 1
+        self._at_once = rectified and self._last is not None and plain(self._last)
 
-    def context(self, image: Tensor) -> Tensor:
+    def context(self, image: Tensor) -> Tensor | Parts:
         """U * X."""
         ends = [-n % g.period for n, g in zip(image.shape[2:], self._network.geometry, strict=True)]
         if any(ends):
@@ -47,28 +49,29 @@ class Fused:
         network = self._network
         units, branch = network.context_units, network.architecture.branch
         fine = _through(units[:branch], image)
-        context = _through(units[branch:], fine)
-        return torch.cat([context, _through(network.D, fine)], 1) if len(network.D) else context
+        hidden = _through(units[branch:], fine)
+        if self._at_once:
+            return Parts(laid_out(hidden), laid_out(_through(self._detail, fine)) if self._detail else None)
+        return torch.cat([hidden, _through(network.D, fine)], 1) if len(network.D) else hidden
 
-    def logits(self, context: Tensor, estimate: Tensor | None) -> Tensor:
+    def logits(self, context: Tensor | Parts, estimate: Tensor | None) -> Tensor:
         """V * H(t)."""
-        network = self._network
-        *layers, last = network.W.children() if len(network.W) else (None,)
-        if not isinstance(last, Unit) or not self._at_once or not plain(last):
-            return network.logits(context, estimate)
-        before, detail = self._apart(context)
-        hidden = torch.relu(before) if estimate is None else one_pass(last, _through(layers, estimate), before, "relu")
-        return self._readout(hidden, detail) if self._readout else _through(network.V, hidden, detail)
+        if isinstance(context, Tensor):
+            return self._network.logits(context, estimate)
+        assert self._last is not None
+        before, detail = context
+        if estimate is None:
+            hidden = torch.relu(before)
+        else:
+            hidden = one_pass(self._last, _through(self._feedback, estimate), before, "relu")
+        return self._readout(hidden, detail) if self._readout else _through(self._network.V, hidden, detail)
 
-    def _apart(self, context: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The hidden layer's planes of U * X and the detail's, laid out once for all steps."""
-        parts = self._parts  # another thread may put its own there meanwhile
-        if parts is None or parts[0] is not context:
-            before, detail = self._network.parts(context)
-            if detail is not None and self._readout:
-                detail = detail[:, self._readout.order]
-            parts = self._parts = context, laid_out(before), None if detail is None else laid_out(detail)
-        return parts[1:]
+
+class Parts(NamedTuple):
+    """U * X: the hidden layer's planes, and the detail's in the readout's order, if there is one."""
+
+    hidden: Tensor
+    detail: Tensor | None
 
 
 class FinerReadout:
@@ -92,9 +95,21 @@ class FinerReadout:
     def __init__(self, first: Unit, rest: Sequence[Unit]) -> None:
         self._up, self._rest, each = first.up[0], rest, prod(first.up)
         self.order = torch.arange(first.channels * each).view(first.channels, each).t().flatten()
-        self._first = copy.deepcopy(first)
-        for parameter in self._first.parameters():
+        self._first = self._reordered(first)
+
+    def ordering(self, detail: Iterable[nn.Module]) -> list[nn.Module]:
+        """The detail's layers, the last of which gives its planes in `order`."""
+        *layers, last = detail
+        assert isinstance(last, Unit)
+        assert not last.layer.residual
+        return [*layers, self._reordered(last)]
+
+    def _reordered(self, unit: Unit) -> Unit:
+        """A layer whose planes come in `order`."""
+        unit = copy.deepcopy(unit)
+        for parameter in unit.parameters():
             parameter.data = laid_out(parameter.data[self.order])
+        return unit
 
     def __call__(self, hidden: Tensor, detail: Tensor | None) -> Tensor:
         """V * g(hidden), (N, K, cells ...); the detail's planes in `order`."""
@@ -103,8 +118,8 @@ class FinerReadout:
         x = x.movedim(1, -1).reshape(n, rows, columns * self._up**2, -1).movedim(-1, 1)
         for unit in self._rest:
             x = one_pass(unit, x, None, unit.layer.activation)
-        x = x.movedim(1, -1).reshape(n, rows, columns, self._up, self._up, -1).transpose(2, 3)
-        return x.reshape(n, rows * self._up, columns * self._up, -1).movedim(-1, 1)
+        x = x.movedim(1, -1).reshape(n, rows, columns, self._up, self._up, -1).permute(0, 5, 1, 3, 2, 4)
+        return x.reshape(n, -1, rows * self._up, columns * self._up)  # planes, as softmax is quick to go through
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:
