@@ -9,7 +9,7 @@ from retint.learning.average import Average
 from retint.learning.objective import Objective
 from retint.learning.overlap import lovasz_softmax
 from retint.learning.starts import corrupted, soft_labels
-from retint.learning.strokes import renamed, strokes
+from retint.learning.strokes import strokes
 from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
 from retint.scoring import Confusion
 
@@ -63,50 +63,6 @@ def test_strokes_are_true_labelled_and_mostly_about_errors():
     assert torch.stack(first).all()
     drawn = torch.stack([strokes(truth, known, estimate, chance(seed))[1] for seed in range(40)]).float()
     assert drawn[..., 10:].mean() > 1.5 * drawn[..., 5:, :10].mean()
-
-
-def test_a_renamed_region_is_one_connected_region_in_another_class():
-    labels = torch.zeros(40, 60, dtype=torch.int64)
-    labels[:10, :10] = labels[20:30, 20:30] = 1
-    labels[:, 50:] = 2
-    labels[5, 5] = 255
-    found = set()
-    for seed in range(30):
-        told, region = renamed(labels, 4, chance(seed))
-        assert torch.equal(told != labels, region)
-        assert int(region.sum()) in (0, 99, 100, 400)  # never the class that is most of the image, nor both squares
-        assert len(labels[region].unique()) == len(told[region].unique()) == int(region.any())
-        assert told[5, 5] == 255
-        found.add(int(region.sum()))
-    assert found == {0, 99, 100, 400}
-    assert not renamed(torch.full((5, 5), 255), 4, chance())[1].any()
-
-
-def test_the_first_stroke_begins_where_it_is_told():
-    truth = torch.zeros(1, 2, 30, 40)
-    truth[:, 0] = 1
-    first = torch.zeros(1, 30, 40, dtype=torch.bool)
-    first[:, 20:22, 30:33] = True
-    for seed in range(20):
-        _, where = strokes(truth, torch.ones(1, 1, 30, 40, dtype=torch.bool), truth, chance(seed), first)
-        assert where[:, 0][first].any()
-
-
-def test_with_renamed_regions_the_window_learns_what_the_strokes_tell():
-    """The first step is to find the truth; only the steps that see the strokes are to find the other class."""
-    both, seen = objective(hinted=1.0, spoilt=0.0, renamed=1.0, window=1, wander=0), []
-    whole = both.pixels_loss
-    both.pixels_loss = lambda logits, labels, generator: [seen.append(labels), whole(logits, labels, generator)][1]
-    labels = torch.zeros(2, 64, 64, dtype=torch.int64)
-    labels[:, 16:40, 16:40] = 1
-    both(torch.zeros(2, 3, 64, 64), labels, seed=1)
-    assert torch.equal(seen[0], labels)
-    changed = seen[1] != labels
-    assert changed.any()
-    assert not changed[labels == 0].any()
-    both.renamed = 0.0
-    both(torch.zeros(2, 3, 64, 64), labels, seed=1)
-    assert torch.equal(seen[-1], labels)
 
 
 def test_hints_stand_in_the_estimates_that_training_goes_on_from():

@@ -21,8 +21,8 @@ from ..network.grid import MODES
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
 from .overlap import lovasz_softmax
-from .starts import corrupted, shares, soft_labels
-from .strokes import renamed, strokes
+from .starts import corrupted, soft_labels
+from .strokes import strokes
 
 _EACH = 8
 """Of so many labelled pixels, one counts in the overlap: sorting them is dear."""
@@ -39,7 +39,6 @@ class Objective(nn.Module):
         wander: largest number of steps without gradients before the window; few are likelier than many.
         spoilt: share of the windows that begin from a spoilt truth.
         hinted: share of the windows with strokes of the true classes, drawn across errors.
-        renamed: share of those in whose truth a region has another class, of which a stroke in it tells.
         overlap: the share of the run after which the loss has the overlap of labels and truth in it too; 1: never.
         ignore: the label that costs nothing.
     """
@@ -54,13 +53,12 @@ class Objective(nn.Module):
         wander: int = 10,
         spoilt: float = 0.25,
         hinted: float = 0.3,
-        renamed: float = 0.5,
         overlap: float = 1.0,
         ignore: int = 255,
     ) -> None:
         super().__init__()
         self.network, self.window, self.wander, self.ignore = network, window, wander, ignore
-        self.spoilt, self.hinted, self.renamed, self.overlap, self.late = spoilt, hinted, renamed, overlap, False
+        self.spoilt, self.hinted, self.overlap, self.late = spoilt, hinted, overlap, False
         self.register_buffer("weights", weights)
 
     def forward(self, image: Tensor, labels: Tensor, seed: int, share: float = 0.0) -> Tensor:
@@ -81,7 +79,7 @@ class Objective(nn.Module):
         logits = self.network.logits(context, None)
         losses = [self.pixels_loss(logits, labels, generator)]
         if self.window and len(self.network.W):
-            estimate, hints, labels = self._begun(context.detach(), logits.detach(), labels, generator)
+            estimate, hints = self._begun(context.detach(), logits.detach(), labels, generator)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
                 losses.append(self.pixels_loss(logits, labels, generator))
@@ -141,43 +139,26 @@ class Objective(nn.Module):
     @torch.no_grad()
     def _begun(
         self, context: Tensor, logits: Tensor, labels: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Hints | None, Tensor]:
-        """Where the window begins, the hints of its steps, and the labels that it is to find.
+    ) -> tuple[Tensor, Hints | None]:
+        """Where the window begins, and the hints of its steps.
 
         Strokes are drawn across the errors of the first step, and then kept while wandering, or across those of the start.
         """
         estimate, hints = torch.softmax(logits, 1), None
         spoilt, hinted = (torch.rand(len(logits), generator=generator) < s for s in (self.spoilt, self.hinted))
         early = bool(torch.rand((), generator=generator) < 0.5)
-        truth = first = torch.empty(0)
+        truth = torch.empty(0)
         if bool((spoilt | hinted).any()):
-            labels, regions = self._renamed(labels, logits.shape[1], hinted & ~spoilt, generator)
             truth = self._fitted(soft_labels(labels.cpu(), logits.shape[1], self.network.strides), logits)
-            first = self._fitted(regions, logits, 0.0)[:, 0] >= 0.5
         if early:
-            hints = self._strokes(truth, first, estimate, hinted, generator)
+            hints = self._strokes(truth, estimate, hinted, generator)
         estimate = self._wander(context, self._fed(estimate, hints), hints, generator)
         if bool(spoilt.any()):
             estimate = estimate.clone()
             estimate[spoilt.to(estimate.device)] = corrupted(truth[spoilt], generator).to(estimate)
         if not early:
-            hints = self._strokes(truth, first, estimate, hinted, generator)
-        return self._fed(estimate, hints), hints, labels
-
-    def _renamed(
-        self, labels: Tensor, classes: int, which: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """The labels, in some of the views with another class for a region; the regions' shares of cells, (N, 1, cells ...).
-
-        A region without a cell that is mostly its own keeps its class: no stroke could tell of it.
-        """
-        strides, chosen = self.network.strides, which & (torch.rand(len(labels), generator=generator) < self.renamed)
-        found, regions = labels.cpu().clone(), torch.zeros(labels.shape)
-        for number in torch.nonzero(chosen)[:, 0].tolist():
-            told, region = renamed(found[number], classes, generator)
-            if bool((shares(region[None].float(), strides) >= 0.5).any()):
-                found[number], regions[number] = told, region
-        return found.to(labels.device), shares(regions, strides)
+            hints = self._strokes(truth, estimate, hinted, generator)
+        return self._fed(estimate, hints), hints
 
     def _wander(self, context: Tensor, estimate: Tensor, hints: Hints | None, generator: torch.Generator) -> Tensor:
         share = float(torch.rand((), generator=generator))
@@ -191,23 +172,20 @@ class Objective(nn.Module):
         return emphasised(kept(estimate, hints), fixed, self.network.architecture.emphasis)
 
     @staticmethod
-    def _strokes(
-        truth: Tensor, first: Tensor, estimate: Tensor, hinted: Tensor, generator: torch.Generator
-    ) -> Hints | None:
+    def _strokes(truth: Tensor, estimate: Tensor, hinted: Tensor, generator: torch.Generator) -> Hints | None:
         """Strokes in those maps of a batch that are to have some."""
         if not bool(hinted.any()):
             return None
         given, where = torch.zeros_like(truth), torch.zeros_like(truth[:, :1], dtype=torch.bool)
         some = truth[hinted]
         known = some.amax(1, keepdim=True) > 1.001 / truth.shape[1]
-        given[hinted], where[hinted] = strokes(some, known, estimate.cpu()[hinted].float(), generator, first[hinted])
+        given[hinted], where[hinted] = strokes(some, known, estimate.cpu()[hinted].float(), generator)
         return given.to(estimate), where.to(estimate.device)
 
     @staticmethod
-    def _fitted(cells: Tensor, estimate: Tensor, beyond: float | None = None) -> Tensor:
-        """On as many cells as the estimate has (views that are no whole number of periods have more); beyond: all alike."""
-        short = [n - m for n, m in zip(estimate.shape[2:], cells.shape[2:], strict=True)]
+    def _fitted(truth: Tensor, estimate: Tensor) -> Tensor:
+        """The truth on as many cells as the estimate has (views that are no whole number of periods have more)."""
+        short = [n - m for n, m in zip(estimate.shape[2:], truth.shape[2:], strict=True)]
         if not any(short):
-            return cells
-        value = 1 / cells.shape[1] if beyond is None else beyond
-        return F.pad(cells, [n for pad in reversed(short) for n in (0, pad)], value=value)
+            return truth
+        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=1 / truth.shape[1])

@@ -21,16 +21,12 @@ def soft_labels(labels: Tensor, classes: int, strides: Sequence[int]) -> Tensor:
 
     What is no class counts as unlabelled; a cell without a labelled pixel holds the uniform distribution.
     """
-    # planes that fit a cache, one after another: one_hot takes ten times as long
-    planes = torch.cat([shares((labels == k).float(), strides) for k in range(classes)], 1)
+    each = ((labels == k).float()[:, None] for k in range(classes))  # planes that fit a cache: one_hot takes ten times as long
+    if max(strides) > 1:
+        each = (MEANS[len(strides)](plane, tuple(strides), ceil_mode=True) for plane in each)
+    planes = torch.cat(list(each), 1)
     total = planes.sum(1, keepdim=True)
     return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes)
-
-
-def shares(plane: Tensor, strides: Sequence[int]) -> Tensor:
-    """The mean of a plane (N, rows, columns) or (N, slices, rows, columns) in each cell, (N, 1, cells ...)."""
-    plane = plane[:, None]
-    return MEANS[len(strides)](plane, tuple(strides), ceil_mode=True) if max(strides) > 1 else plane
 
 
 def corrupted(truth: Tensor, generator: torch.Generator) -> Tensor:

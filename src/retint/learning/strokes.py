@@ -2,16 +2,11 @@
 
 Points, lines and scribbles (broken lines) of the true class, each inside one region of it, most of them begun where the
 estimate errs: clicks as in interactive segmentation (Xu et al. 2016; Sofiiuk et al. 2022), drawn out to lines.
-
-On images that it learns from a network soon errs little, and elsewhere it errs in ways that it has not met. So some regions
-are given another class (`renamed`): the stroke alone tells which, and the image how far it goes.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,39 +16,9 @@ _LENGTH, _WIDTH = 12.0, 1.6
 """Cells of a stroke's segments, at most."""
 _AIMED = 0.8
 """Share of the strokes that begin in an error."""
-_LARGEST = 0.4
-"""Share of the labelled pixels that a region with another class may have."""
 
 
-def renamed(labels: Tensor, classes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The labels with one connected region given another class.
-
-    Args:
-        labels: (rows, columns) or (slices, rows, columns), integers.
-        classes: K; what is no class is unlabelled.
-        generator: the source of chance.
-
-    Returns:
-        The labels, and where that region is, bool; nowhere if the one that was drawn is most of what is labelled.
-    """
-    known, nowhere = labels < classes, torch.zeros_like(labels, dtype=torch.bool)
-    there = torch.unique(labels[known])
-    if not len(there):
-        return labels, nowhere
-    own = int(there[int(torch.randint(len(there), (), generator=generator))])
-    regions, _ = ndimage.label((labels == own).numpy())
-    places = np.flatnonzero(regions)
-    number = regions.flat[places[int(torch.randint(len(places), (), generator=generator))]]
-    region = torch.from_numpy(regions == number)
-    if int(region.sum()) > _LARGEST * int(known.sum()):
-        return labels, nowhere
-    other = (own + 1 + int(torch.randint(classes - 1, (), generator=generator))) % classes
-    return torch.where(region, other, labels), region
-
-
-def strokes(
-    truth: Tensor, known: Tensor, estimate: Tensor, generator: torch.Generator, first: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def strokes(truth: Tensor, known: Tensor, estimate: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Hints for each map of a batch.
 
     Args:
@@ -61,26 +26,24 @@ def strokes(
         known: where they are labelled, (N, 1, cells ...), bool.
         estimate: Y, (N, K, cells ...).
         generator: the source of chance.
-        first: where the first stroke of each map is to begin, if it is labelled anywhere there, (N, cells ...), bool.
 
     Returns:
         Shares of the classes (N, K, cells ...), certain where a stroke lies, and where that is (N, 1, cells ...), bool.
     """
     classes = truth.argmax(1)
     wrong = (estimate.argmax(1) != classes) & known[:, 0]
-    first = torch.zeros_like(wrong) if first is None else first & known[:, 0]
-    drawn = torch.stack([_drawn(*parts, generator) for parts in zip(classes, wrong, known[:, 0], first, strict=True)])
+    drawn = torch.stack([_drawn(*parts, generator) for parts in zip(classes, wrong, known[:, 0], strict=True)])
     return F.one_hot(classes, truth.shape[1]).movedim(-1, 1).to(estimate), drawn[:, None]
 
 
-def _drawn(classes: Tensor, wrong: Tensor, known: Tensor, first: Tensor, generator: torch.Generator) -> Tensor:
+def _drawn(classes: Tensor, wrong: Tensor, known: Tensor, generator: torch.Generator) -> Tensor:
     """Where the strokes of one map lie, (cells ...), bool."""
     drawn = torch.zeros_like(known)
-    begin, errors, anywhere = (torch.nonzero(where).float() for where in (first, wrong, known))
+    errors, anywhere = (torch.nonzero(where).float() for where in (wrong, known))
     grid = torch.stack(torch.meshgrid(*(torch.arange(n) for n in known.shape), indexing="ij"), -1).float()
-    for number in range(1 + int(_MOST * torch.rand((), generator=generator) ** 2)):
+    for _ in range(1 + int(_MOST * torch.rand((), generator=generator) ** 2)):
         aimed = len(errors) > 0 and float(torch.rand((), generator=generator)) < _AIMED
-        places = begin if not number and len(begin) else errors if aimed else anywhere
+        places = errors if aimed else anywhere
         if not len(places):
             break
         at = places[int(torch.randint(len(places), (), generator=generator))]
