@@ -23,7 +23,7 @@ import torch
 import retint
 from common import write
 from retint.images import write_image
-from retint.labeling.backends import engine
+from retint.labeling.backends import FLOAT32, engine
 
 SIZES = {"480x360": (360, 480), "1 megapixel": (1000, 1000)}
 EACH = ("plain torch", "torch", "onnxruntime", "openvino", "compile")
@@ -44,37 +44,42 @@ def rows(times: list[tuple[float, float]]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def measured(size: tuple[int, int], names: list[str], repeats: int) -> dict[str, Any]:
+def measured(size: tuple[int, int], names: list[str], repeats: int, precision: str) -> dict[str, Any]:
     """Context, first and further step with each backend; the first call apart, which also converts or compiles."""
-    network = retint.load("street", "cpu").network("float32")
-    x = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32))
-    x = torch.nn.functional.pad(x, network._to_whole_cells(x.shape[2:]))
-    x = x.contiguous(memory_format=torch.channels_last)
+    model = retint.load("street", "cpu")
+    exact = model.network("float32")
+    image = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32))
+    image = torch.nn.functional.pad(image, exact._to_whole_cells(image.shape[2:]))
+    image = image.contiguous(memory_format=torch.channels_last)
+    networks = {name: exact if name in FLOAT32 else model.network(precision) for name in names}
     result: dict[str, Any] = {name: {} for name in names}
     engines, given, times = {}, {}, {}
     with torch.inference_mode():
-        expected = network.logits(network.context(x), network.step(network.context(x), None))
+        expected = exact.logits(exact.context(image), exact.step(exact.context(image), None))
         for name in names:
+            network = networks[name]
+            x = image.to(next(network.parameters()).dtype)
+            result[name]["number type"] = str(x.dtype).removeprefix("torch.")
             own, wall, engines[name] = clocked(
-                lambda name=name: network if name == "plain torch" else engine(name, network)
+                lambda name=name, network=network: network if name == "plain torch" else engine(name, network)
             )
             result[name]["loading"] = {"processor": round(own, 3), "wall": round(wall, 3)}
 
-            def once(name: str = name) -> torch.Tensor:
+            def once(name: str = name, x: torch.Tensor = x) -> torch.Tensor:
                 context = engines[name].context(x)
                 estimate = torch.softmax(engines[name].logits(context, None), 1)
-                given[name] = context, estimate
+                given[name] = x, context, estimate
                 return engines[name].logits(context, estimate)
 
             own, wall, scores = clocked(once)
             result[name]["first call of all"] = {"processor": round(own, 3), "wall": round(wall, 3)}
-            difference = (torch.softmax(scores, 1) - torch.softmax(expected, 1)).abs().max()
+            difference = (torch.softmax(scores.float(), 1) - torch.softmax(expected, 1)).abs().max()
             result[name]["largest difference of probabilities"] = float(difference)
         for _ in range(repeats):
             for name in names:
-                context, estimate = given[name]
+                x, context, estimate = given[name]
                 for part, call in (
-                    ("context", lambda e=engines[name]: e.context(x)),
+                    ("context", lambda e=engines[name], x=x: e.context(x)),
                     ("first step", lambda e=engines[name], c=context: e.logits(c, None)),
                     ("step", lambda e=engines[name], c=context, y=estimate: e.logits(c, y)),
                 ):
@@ -125,18 +130,19 @@ def main() -> None:
     options.add_argument("--sizes", nargs="+", choices=SIZES, default=[*SIZES])
     options.add_argument("--repeats", type=int, default=20)
     options.add_argument("--large", type=int, default=3000, metavar="N", help="side of the image for the memory")
+    options.add_argument("--precision", choices=("auto", "float32"), default="auto", help="of torch; the others compute in float32")
     given = options.parse_args()
     figures: dict[str, Any] = {}
     for threads in given.threads:
         torch.set_num_threads(threads)
         for size in given.sizes:
-            figures[f"{size}, {threads} threads"] = measured(SIZES[size], given.backends, given.repeats)
+            figures[f"{size}, {threads} threads"] = measured(SIZES[size], given.backends, given.repeats, given.precision)
             print(size, threads, json.dumps(figures[f"{size}, {threads} threads"], indent=1), flush=True)
     commands = [name for name in given.backends if name not in ("compile", "plain torch")]
     figures["retint label, 480x360, whole process"] = whole_process(commands, SIZES["480x360"], min(given.repeats, 5))
     side = (given.large, given.large)
     figures[f"retint label, {given.large}x{given.large}, whole process"] = whole_process(commands, side, 1)
-    note = "seconds, float32; other work may have run beside this: compare the best within one table"
+    note = "seconds; other work may have run beside this: compare the best within one table"
     write("backends", {"note": note, "repeats": given.repeats, **figures})
 
 

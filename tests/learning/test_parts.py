@@ -8,6 +8,7 @@ from retint.learning.augment import Augmentation, view
 from retint.learning.average import Average
 from retint.learning.objective import Objective
 from retint.learning.overlap import lovasz_softmax
+from retint.learning.progress import Progress
 from retint.learning.starts import corrupted, soft_labels
 from retint.learning.strokes import strokes
 from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
@@ -206,3 +207,13 @@ def test_every_entry_of_the_catalogue_learns(name):
         values.append(float(value.detach()))
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in loss.network.parameters())
     assert min(values[1:]) < values[0]
+
+
+def test_the_loss_that_is_shown_when_an_epoch_has_just_ended_is_that_of_the_epoch():
+    progress = Progress()
+    assert progress.loss == 0
+    progress.loss_sum, progress.loss_count = 3.0, 4
+    progress.note_epoch(None)
+    assert progress.loss == 0.75
+    progress.loss_sum, progress.loss_count = 0.5, 1
+    assert progress.loss == 0.5

@@ -28,8 +28,10 @@ class Progress:
 
     @property
     def loss(self) -> float:
-        """Mean over the epoch so far."""
-        return self.loss_sum / max(self.loss_count, 1)
+        """Mean over the epoch so far; when it has just ended, over it."""
+        if not self.loss_count:
+            return float(self.rows[-1]["loss"]) if self.rows else 0.0
+        return self.loss_sum / self.loss_count
 
     def note_epoch(self, score: float | None) -> None:
         """Add a row to the log, of an epoch or of its begun part, and begin the next mean; `score` is None if not validated."""
