@@ -38,7 +38,7 @@ class Engine(Protocol):
 def engine(name: Backend, network: RecurrentNetwork) -> Engine:
     """The engine of a backend.
 
-    `auto` is torch: with each layer in one pass it is within a tenth of the others (benchmarks/backends.py), and starts at once.
+    `auto` is torch: with each layer in one pass it is as fast as the others or faster (benchmarks/backends.py), and starts at once.
 
     Args:
         name: of the backend.
