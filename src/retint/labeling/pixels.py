@@ -40,8 +40,12 @@ class Pixels:
 
     def parts(self, tile: Tile, classes: int) -> Iterator[Tile]:
         """The tile in parts whose scores are not too many, each with the margin of a cell that its pixels need."""
-        side = (_VALUES / classes) ** (1 / len(self.size))
-        sides = [max(int(side / pitch), 1) for pitch in self._pitches]
+        sides, left = [1] * len(self.size), _VALUES / classes
+        lengths = [(b - a) * pitch for (a, b), pitch in zip(tile.core, self._pitches, strict=True)]
+        for many, axis in enumerate(sorted(range(len(sides)), key=lengths.__getitem__)):  # flat tiles in long parts
+            side = min(lengths[axis], left ** (1 / (len(sides) - many)))
+            sides[axis] = max(int(side / self._pitches[axis]), 1)
+            left /= max(side, 1)
         return tile.split(sides, [(1, 1)] * len(sides))
 
     def of(self, tile: Tile) -> tuple[slice, ...]:
