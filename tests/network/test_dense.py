@@ -5,6 +5,8 @@ import torch
 
 from retint.network import CATALOGUE, build
 from retint.network.dense import coarse, margin, shift_and_stitch, unit_stride
+from retint.network.hardware import laid_out
+from retint.network.layers import convolution, tanh_
 
 
 def part_of_an_image(name, steps, seed=0):
@@ -48,3 +50,24 @@ def test_a_readout_of_several_cells_has_no_unit_stride():
     net = build(CATALOGUE["small-8-4"], 1, 2)
     with pytest.raises(ValueError, match="use stitch"):
         next(unit_stride(net, torch.zeros(1, 1, 800, 800), 1, (8, 8)))
+
+
+@pytest.mark.parametrize("planes", [3, 11, 16, 25])
+@pytest.mark.parametrize("dilation", [1, 4])
+def test_planes_that_are_no_whole_registers_give_the_same_in_bfloat16(planes, dilation):
+    torch.manual_seed(0)
+    x, kernel, bias = torch.randn(1, planes, 60, 50), torch.randn(25, planes, 4, 4) / planes, torch.randn(25)
+    exact = torch.nn.functional.conv2d(x, kernel, bias, dilation=dilation)
+    found = convolution(*(t.bfloat16() for t in (x, kernel, bias)), (dilation, dilation))
+    assert found.shape == exact.shape
+    assert torch.allclose(found.float(), exact, atol=0.06, rtol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 5, 60, 50), (1, 3, 900, 700)])
+def test_tanh_in_pieces_is_tanh_however_the_planes_lie(shape):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).bfloat16()
+    exact = torch.tanh(x.float())
+    for y in (x.clone(), laid_out(x.clone()), x.clone().movedim(0, -1)):
+        other = exact.movedim(0, -1) if y.shape != exact.shape else exact
+        assert torch.allclose(tanh_(y).float(), other, atol=0.01)
+        assert torch.allclose(y.float(), other, atol=0.01)

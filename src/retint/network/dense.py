@@ -95,7 +95,8 @@ def unit_stride(network: RecurrentNetwork, image: Tensor, steps: int, size: Sequ
         if context is None:
             hidden = hidden_layer(network, picture.averaged(estimate.gap) if estimate else picture, estimate)
         else:
-            hidden = context if estimate is None or not len(network.W) else context.plus(estimate.through(network.W))
+            back = None if estimate is None or not len(network.W) else estimate.through(network.W)
+            hidden = replace(context, values=context.values.clone()) if back is None else context.plus(back)
         scores = hidden.pooled(network.pool).activated(network.architecture.activation).through(network.V)
         estimate = replace(scores, values=torch.softmax(scores.values, 1))
         cut = (slice(b - f, b - f + n) for b, f, n in zip(before, estimate.first, size, strict=True))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import fourier
+from .hardware import laid_out
 
 Padding = Literal["same", "valid"]
 Extent = int | tuple[int, ...]
@@ -28,18 +29,26 @@ Extent = int | tuple[int, ...]
 _CONVOLUTIONS: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 _POOLS: dict[int, Any] = {2: F.max_pool2d, 3: F.max_pool3d}
 _PLAIN: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
+_REGISTER = 16
+"""Planes that processors take at a time in bfloat16."""
+_PIECE = 1 << 18
+"""Values that stay in a processor's cache."""
 _NORMS: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 def tanh_(x: Tensor) -> Tensor:
     """The hyperbolic tangent in place; without gradients by the logistic function, three times faster on processors.
 
-    In bfloat16 by way of float32, twice as fast.
+    In bfloat16 by way of float32, in pieces that stay in the processor's cache, twice as fast.
     """
     if x.requires_grad or x.device.type != "cpu" or x.dtype not in (torch.bfloat16, torch.float32, torch.float64):
         return torch.tanh_(x)
     if x.dtype == torch.bfloat16:
-        return x.copy_(x.float().tanh_())
+        last = x.movedim(1, -1) if x.dim() > 1 else x
+        flat = next((y.view(-1) for y in (x, last) if y.is_contiguous()), None)
+        for piece in (x,) if flat is None else flat.chunk(-(-flat.numel() // _PIECE) or 1):
+            piece.copy_(piece.float().tanh_())
+        return x
     return x.mul_(2).sigmoid_().mul_(2).sub_(1)
 
 
@@ -203,8 +212,14 @@ def convolution(x: Tensor, kernel: Tensor, bias: Tensor | None, dilation: Sequen
     """The convolution of planes with nothing padded, by the way that is faster."""
     if fourier.pays(x, kernel, dilation):
         return fourier.convolved(x, kernel, bias, dilation)
+    planes, count = kernel.shape[1], kernel.shape[0]
+    narrow = 8 < planes < _REGISTER and x.dtype is torch.bfloat16 and x.device.type == "cpu"
+    if narrow:  # with zeros up to whole registers, in and out, it is one and a half to four times as fast
+        none = (0, 0) * len(dilation)
+        x, kernel = F.pad(x, (*none, 0, -planes % _REGISTER)), F.pad(kernel, (*none, 0, -planes % _REGISTER, 0, -count % _REGISTER))
+        bias = None if bias is None else F.pad(bias, (0, -count % _REGISTER))
     y: Tensor = _PLAIN[len(dilation)](x, kernel, bias, dilation=dilation)
-    return y
+    return laid_out(y[:, :count]) if narrow else y
 
 
 def _cell_by_cell(units: Iterable[Unit], x: Tensor) -> Tensor:

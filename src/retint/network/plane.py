@@ -42,8 +42,8 @@ class Plane:
         return Plane(values, first, gap)
 
     def activated(self, name: str) -> Plane:
-        """The non-linearity of each value."""
-        return replace(self, values=ACTIVATIONS[name](self.values.clone()))
+        """The non-linearity of each value, in place."""
+        return replace(self, values=ACTIVATIONS[name](self.values))
 
     def pooled(self, size: tuple[int, ...]) -> Plane:
         """The largest of `size` cells from each position on."""
