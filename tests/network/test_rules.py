@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
+from retint.network.layers import Layer, Unit
 
 NAMES = sorted(CATALOGUE)
 STEADY = [name for name in NAMES if not CATALOGUE[name].rescales]
@@ -146,3 +147,24 @@ def test_a_deep_chain_of_sigmoid_units_begins_able_to_see():
     one, other = torch.randn(2, 1, 1, 80, 80, generator=torch.Generator().manual_seed(1))
     apart = (network.logits(network.context(one), None) - network.logits(network.context(other), None)).std()
     assert apart > 0.2  # as torch begins them: 1e-4
+
+
+@pytest.mark.parametrize("planes", [(16, 24), (24, 16)])
+def test_pointwise_layers_of_volumes_have_the_values_and_gradients_of_their_convolution(planes):
+    """As images, where there are gradients: those that oneDNN has for volumes in bfloat16 break the process."""
+    torch.manual_seed(0)
+    unit = Unit(Layer(1, planes[1], activation="none"), planes[0], 2, 3, "same")
+    x = torch.randn(2, planes[0], 3, 9, 8, requires_grad=True)
+    plain = torch.nn.functional.conv3d(x, unit.conv.weight, unit.conv.bias)
+    assert torch.allclose(unit(x), plain, atol=1e-5)
+    given = unit.conv.weight, unit.conv.bias, x
+    for own, other in zip(
+        torch.autograd.grad(unit(x).square().sum(), given),
+        torch.autograd.grad(plain.square().sum(), given),
+        strict=True,
+    ):
+        assert torch.allclose(own, other, rtol=1e-4, atol=1e-4)
+    large = torch.randn(1, planes[0], 8, 80, 80)
+    with torch.autocast("cpu", torch.bfloat16):
+        unit(large).float().sum().backward()
+    assert torch.allclose(unit.conv.bias.grad, torch.full_like(unit.conv.bias, large[0, 0].numel()), rtol=0.02)

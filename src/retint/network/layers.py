@@ -128,7 +128,7 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor, detail: Tensor | None = None) -> Tensor:
         """One layer down: (N, channels, cells ...) in and out; `detail`, of the convolution's own size, is added to it."""
-        y: Tensor = self.conv(F.pad(x, self.uneven) if self.uneven else x)
+        y = self._pointwise(x) if self._flat else self.conv(F.pad(x, self.uneven) if self.uneven else x)
         if self.norm is not None:
             y = self.norm(y)
         if self.layer.residual:
@@ -170,6 +170,19 @@ class Unit(nn.Module):
         for unit in after:
             y = unit.spread(y, gap)
         return y
+
+    @property
+    def _flat(self) -> bool:
+        """Whether it is to be computed by `_pointwise`: in volumes, with gradients."""
+        conv = self.conv
+        volume = isinstance(conv, nn.Conv3d) and conv.weight.requires_grad and torch.is_grad_enabled()
+        return volume and prod(conv.kernel_size) == prod(conv.stride) == 1
+
+    def _pointwise(self, x: Tensor) -> Tensor:
+        """A convolution of 1 x 1 x 1, slices under each other as one image: oneDNN's gradient of such kernels in bfloat16 writes where
+        it must not (torch 2.13, processors with AMX)."""
+        y = F.conv2d(x.flatten(2, 3), self.conv.weight[..., 0], self.conv.bias)
+        return y.reshape(*y.shape[:2], *x.shape[2:])
 
     @property
     def of_cells(self) -> bool:
