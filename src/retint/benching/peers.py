@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch import library as operators
 
 from ..errors import RetintError
 from ..images import to_unit
@@ -133,7 +134,7 @@ def declare_operators() -> None:
             raise
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        define: Any = torch.library.define
+        define: Any = operators.define
         for operator in ("nms", "qnms"):
             define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _DECLARED.append("torchvision")

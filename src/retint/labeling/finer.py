@@ -21,6 +21,8 @@ from ..network import RecurrentNetwork
 from ..network.dense import coarse, margin, shift_and_stitch, unit_stride
 from ..network.hardware import laid_out
 from ..network.layers import Unit
+from .labels import Labeling
+from .pixels import Pixels
 from .source import Source
 from .store import room_for
 from .tiles import Box, Tile, slices
@@ -44,6 +46,18 @@ class Estimates:
     strides: dict[int, tuple[int, ...]] = field(default_factory=dict)
     planes: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     changes: list[float] = field(default_factory=list)
+
+    def labelings(
+        self, own: tuple[int, ...], classes: tuple[str, ...], scale: float, temperature: float
+    ) -> Iterator[Labeling]:
+        """The labelings of an image of so many own pixels, in the order of the steps."""
+        for step, estimate in sorted(self.planes.items()):
+            strides = self.strides[step]
+            yield Labeling(
+                labels=Pixels(own, estimate.shape[1:], strides, scale).labels(estimate), steps=step,
+                changes=tuple(self.changes[:step]), settled=self.changes[step - 1] == 0, classes=classes, strides=strides,
+                estimate=estimate, scale=scale, temperature=temperature,
+            )  # fmt: skip
 
 
 def finer(
@@ -86,6 +100,8 @@ def finer(
 
 def _refuse(network: RecurrentNetwork, source: Source, steps: int, way: Way, every: int) -> None:
     name = network.architecture.name
+    if every < 1:
+        raise RetintError(f"--resolution {every}: at least 1 pixel per label is needed")
     if way == "unit" and any(g.per_period > 1 for g in network.geometry):
         raise RetintError(f"--way unit: {name} reads several label cells from one hidden cell; use --way stitch")
     if way == "stitch" and (

@@ -15,9 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
-from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
-from .backends.fused import at_once, one_pass, possible
+from .backends.fused import at_once, one_pass, possible, together
 from .tiles import Box, slices
 
 _CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
@@ -155,8 +154,7 @@ def _layer(unit: Unit, x: Tensor, out: Box, fused: bool, detail: Tensor | None) 
     if layer.residual:
         added.append(part(x, (slice(a, a + n) for a, n in zip(befores, sizes, strict=True))))
     if fused and at_once(unit):
-        plus = laid_out(added[0] if len(added) == 1 else added[0] + added[1]) if added else None
-        y = one_pass(unit, x, plus, layer.activation, (0,) * dims)
+        y = one_pass(unit, x, together(added), layer.activation, (0,) * dims)
     else:
         y = _CONVOLUTIONS[dims](x, unit.conv.weight, unit.conv.bias, strides, (0,) * dims, dilations)
         for other in added:

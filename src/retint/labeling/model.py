@@ -26,7 +26,7 @@ from .canvas import Canvas
 from .doubt import Trace
 from .finer import WAYS, Way, finer
 from .labels import Labeling
-from .pixels import Pixels, scaled_size
+from .pixels import scaled_size
 from .plan import TileSide, plan, sides_of
 from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
@@ -264,7 +264,7 @@ class Model:
             raise RetintError(f"--steps {steps}: at least 1 is needed")
         wanted, pixels = steps or self.card.steps, as_array(image, self.dims, self.card.channels, where)
         own, pixel = pixels.shape[:-1], pixels.dtype.itemsize * pixels.shape[-1]
-        keeps = self._session_bytes(own, pixel, wanted, start is not None, precision, scale)
+        keeps = needed(self.network(precision), own, pixel, wanted, start is not None, scale, self.name)
         if keeps > most_bytes:
             raise RetintError(
                 f"{where}: a session of {' x '.join(map(str, own))} pixels and {wanted} steps would keep {keeps / 1e9:.2f} GB, "
@@ -272,16 +272,7 @@ class Model:
             )
         source = Source(pixels.copy(), self.card, self.dims, where, scale)
         refinement = self._refinement(source, start, None, tile, precision)
-        return Session(
-            refinement.network,
-            source,
-            refinement.start,
-            refinement.tile,
-            wanted,
-            self.classes,
-            scale,
-            self.card.temperature,
-        )
+        return Session(refinement, wanted, self.classes, scale, self.card.temperature)
 
     def session_bytes(
         self, shape: Sequence[int], steps: int | None = None, *, started: bool = False, precision: Precision | None = None,
@@ -299,19 +290,9 @@ class Model:
         if steps is not None and steps < 1:
             raise RetintError(f"--steps {steps}: at least 1 is needed")
         pixel = np.dtype(dtype).itemsize * prod(shape[self.dims :])
-        return self._session_bytes(
-            tuple(shape[: self.dims]), pixel, steps or self.card.steps, started, precision, scale
+        return needed(
+            self.network(precision), shape[: self.dims], pixel, steps or self.card.steps, started, scale, self.name
         )
-
-    def _session_bytes(
-        self, own: tuple[int, ...], pixel: int, steps: int, started: bool, precision: Precision | None, scale: float
-    ) -> int:
-        if self._folded.architecture.instances:
-            raise RetintError(
-                f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once, so a session has nothing to "
-                "keep; use label"
-            )
-        return needed(self.network(precision), scaled_size(own, scale), own, pixel, steps, started)
 
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int = FRAME_STEPS, **options: Any
@@ -331,18 +312,9 @@ class Model:
         self, source: Source, steps: Sequence[int], way: Way, resolution: int, precision: Precision | None, scale: float
     ) -> Iterator[Labeling]:
         """The labelings after some numbers of steps, by a way that takes all of them at once."""
-        if resolution < 1:
-            raise RetintError(f"--resolution {resolution}: at least 1 pixel per label is needed")
-        wanted = sorted(set(steps))
-        found = finer(self.network(precision), source, wanted[-1], way, resolution, wanted, _PIECE_BYTES)
-        for step in wanted:
-            estimate, strides = found.planes[step], found.strides[step]
-            pixels = Pixels(source.own, estimate.shape[1:], strides, scale)
-            yield Labeling(
-                labels=pixels.labels(estimate), steps=step, changes=tuple(found.changes[:step]),
-                settled=found.changes[step - 1] == 0, classes=self.classes, strides=strides, estimate=estimate, scale=scale,
-                temperature=self.card.temperature,
-            )  # fmt: skip
+        network, wanted = self.network(precision), sorted(set(steps))
+        found = finer(network, source, wanted[-1], way, resolution, wanted, _PIECE_BYTES)
+        return found.labelings(source.own, self.classes, scale, self.card.temperature)
 
     def _prior(self, refinement: Refinement) -> Tensor:
         """The logarithm of the classes' probabilities in the whole image, (K,)."""

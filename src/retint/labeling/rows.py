@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
-from .backends.fused import at_once, one_pass, plain, possible
+from .backends.fused import at_once, one_pass, plain, possible, together
 from .windows import Queue, Window
 
 _CONVOLUTION: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
@@ -102,8 +102,7 @@ class _Layer:
         added += [] if detail is None else [detail]
         wide = F.pad(x, [*self._pads, 0, 0]) if self._pads else x
         if self._fused:
-            plus = None if not added else laid_out(added[0] if len(added) == 1 else added[0] + added[1])
-            return one_pass(unit, wide, plus, unit.layer.activation, self._padding)
+            return one_pass(unit, wide, together(added), unit.layer.activation, self._padding)
         y: Tensor = self._convolution(wide, conv.weight, conv.bias, conv.stride, self._padding, conv.dilation)
         if unit.norm is not None:
             y = unit.norm(y)

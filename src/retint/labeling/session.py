@@ -14,10 +14,10 @@ from ..network import RecurrentNetwork
 from .kept import KeptSteps
 from .labels import Labeling
 from .local import cut
-from .pixels import Pixels
+from .pixels import Pixels, scaled_size
+from .refinement import Refinement
 from .region import merged
-from .source import Source
-from .starts import UNKNOWN, LabelMap, Start
+from .starts import UNKNOWN, LabelMap
 from .strokes import Stroke, paint
 from .tiles import Box, Tile, slices
 
@@ -36,10 +36,7 @@ class Session:
     slices of `labels`; empty slices if there are none.
 
     Args:
-        network: folded, in evaluation mode, on its device, in its number type.
-        source: the image, for the session alone: `change` writes to it.
-        start: Y(0), if any.
-        tile: label cells of the largest box that is computed at a time.
+        begun: what to refine, before its first step; its image is for the session alone: `change` writes to it.
         steps: how many each estimate takes.
         classes: names.
         scale: at which the image is labelled.
@@ -47,14 +44,14 @@ class Session:
     """
 
     def __init__(
-        self, network: RecurrentNetwork, source: Source, start: Start | None, tile: Sequence[int], steps: int,
-        classes: tuple[str, ...], scale: float = 1.0, temperature: float = 1.0,
-    ) -> None:  # fmt: skip
+        self, begun: Refinement, steps: int, classes: tuple[str, ...], scale: float = 1.0, temperature: float = 1.0
+    ) -> None:
+        network, source = begun.network, begun.source
         self._source, self._classes, self._scale, self._strides = source, classes, scale, network.strides
         self._steps, self._temperature = steps, temperature
         self._hints = np.full(source.own, UNKNOWN, np.uint8)
         drawn_on = LabelMap(self._hints, len(classes), source.size, self._strides, "hints")
-        self._kept = KeptSteps(network, source, start, drawn_on, tile, steps)
+        self._kept = KeptSteps(network, source, begun.start, drawn_on, begun.tile, steps)
         self._pixels = Pixels(source.own, self._kept.cells, self._strides, scale)
         self._labels = np.empty(source.own, np.uint8)
         self._past: list[tuple[Stroke, ...]] = [()]
@@ -241,18 +238,27 @@ class Session:
 
 
 def needed(
-    network: RecurrentNetwork, size: Sequence[int], own: Sequence[int], pixel: int, steps: int, started: bool
+    network: RecurrentNetwork, own: Sequence[int], pixel: int, steps: int, started: bool, scale: float, name: str
 ) -> int:
     """Bytes that a session keeps: the context, the estimates and labels of every step, hints, and the image.
 
     Args:
         network: in its number type.
-        size: pixels of the image along each axis, as the network sees it.
-        own: the image's own pixels.
+        own: the image's own pixels along each axis.
         pixel: bytes of one of them, with all its channels.
         steps: how many.
         started: whether there is a start.
+        scale: at which the image is labelled.
+        name: of the model, in messages.
+
+    Raises:
+        RetintError: there are no steps that could be kept.
     """
+    if network.architecture.instances:
+        raise RetintError(
+            f"{name}: {network.architecture.name} takes a fixed number of steps at once, so a session has nothing to keep; use label"
+        )
+    size = scaled_size(own, scale)
     geometry, units = network.geometry, network.context_units
     periods = [-(-n // g.period) for n, g in zip(size, geometry, strict=True)]
     cells = prod(n * g.per_period for n, g in zip(periods, geometry, strict=True))

@@ -134,6 +134,11 @@ def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = Non
     return x
 
 
+def together(added: Sequence[Tensor]) -> Tensor | None:
+    """What is added to a layer, as one plane laid out for `one_pass`; None if nothing is."""
+    return laid_out(added[0] if len(added) == 1 else added[0] + added[1]) if added else None
+
+
 def at_once(unit: Unit) -> bool:
     """Whether a layer is a convolution and then a rectifier, or nothing."""
     return unit.norm is None and max(unit.pool) == 1 and unit.layer.activation in ("relu", "none")
