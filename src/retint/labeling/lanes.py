@@ -20,7 +20,7 @@ from .tiles import Box, Tile
 ROOM = 1 << 30
 """Bytes that the planes of a lane may take."""
 
-_BAND = 1 << 20  # pixels of a band, about: what is computed at a time lies near the processor
+_BAND = 1 << 22  # pixels of a band at most: flat bands make dilated convolutions slow
 _COPIES = 3  # of a band's widest planes at a time: a layer's input, its output, and the rows joined
 _GRAIN = 512  # rows and columns in which labels are stored
 _PIECE = 1 << 24  # pixels of a piece, about
@@ -78,11 +78,11 @@ def lanes(
     halos = [sum(g.tile_halo(steps, False)) * g.stride / scale for g in geometry]
     grains = [lcm(16, g.period) for g in geometry]
     demand = _demand(network, steps)
-    floats, shrunk, period = ROOM / 4, scale ** (len(size) - 1), geometry[0].period
-    pixels = min(_BAND, floats / 4 / demand.band)
-    across = (floats - demand.band * pixels) / demand.across / shrunk
+    values, shrunk, period = ROOM / next(network.parameters()).element_size(), scale ** (len(size) - 1), geometry[0].period
+    pixels = min(_BAND, values / 4 / demand.band)
+    across = (values - demand.band * pixels) / demand.across / shrunk
     # a band has a period of rows at least
-    across = min(across, floats / (demand.across + demand.band * period) / shrunk)
+    across = min(across, values / (demand.across + demand.band * period) / shrunk)
     given = sides_of(tile, len(size))
     if given is None:
         sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across)
@@ -152,7 +152,7 @@ def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], m
 
 @dataclass(frozen=True)
 class _Demand:
-    """Floats that a lane takes: for each pixel across the rows, and for each pixel of a band."""
+    """Values that a lane takes: for each pixel across the rows, and for each pixel of a band."""
 
     across: float
     band: float
@@ -177,7 +177,7 @@ def _demand(network: RecurrentNetwork, steps: int) -> _Demand:
 
 
 def _held(layer: Walked) -> tuple[float, float]:
-    """Floats of the buffers in which a layer keeps rows: twice those that it sees again, and a band."""
+    """Values of the buffers in which a layer keeps rows: twice those that it sees again, and a band."""
     unit, floats = layer.unit, [0.0, 0.0]
     kernel, stride, dilation = unit.layer.along(0)
     if (again := dilation * (kernel - 1) + 1 - stride) > 0:

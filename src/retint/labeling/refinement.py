@@ -21,15 +21,13 @@ from ..network.aggregation import aggregate, merged
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from .backends import Engine
+from .counting import ROUNDING, followed
 from .doubt import Trace
 from .plan import Plan
 from .source import Source
 from .starts import LabelMap, Start
 from .store import let_go, room_for
 from .tiles import Box, Tile, slices
-
-ROUNDING = {torch.bfloat16: 1 / 16}
-"""How far apart two probabilities of a cell may come to lie by rounding alone, by the network's number type; 0 for others."""
 
 
 class Refinement:
@@ -207,20 +205,13 @@ class Refinement:
         return float(F.l1_loss(new, old, reduction="sum")) / 2
 
     def _counted(self, tile: Tile, previous: Tensor | None, estimate: Tensor) -> tuple[Tensor, int]:
-        """The labels as changes are counted from them, and how many changed.
-
-        Rounding makes cells of two classes that are all but equally likely flicker for ever. So a label counts as changed when
-        the new one leads it by more than rounding makes, and until then it counts as it was.
-        """
+        """The labels as changes are counted from them, and how many changed."""
         if previous is None:
             labels = self._labels(tile, estimate)
             return labels, labels.numel()
-        y = estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))]
-        lead = y.amax(0) - y.gather(0, previous[None])[0]
-        changed = torch.nonzero(lead.flatten() > self._rounding)[:, 0]  # few: to look for the likeliest class takes longest
-        labels = previous.flatten().clone()
-        labels[changed] = y.flatten(1)[:, changed].max(0).indices
-        return labels.view_as(previous), len(changed)
+        inside = estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))]
+        labels, changed = followed(inside, previous, self._rounding)
+        return labels, len(changed)
 
     def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The labels of those cells of a tile's core that lie in the image."""

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
-from .backends.fused import at_once, one_pass, plain, possible, together
+from .backends.fused import FinerReadout, at_once, one_pass, plain, possible, together
 from .windows import Queue, Window
 
 _CONVOLUTION: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
@@ -38,8 +38,9 @@ class Rows:
     """
 
     def __init__(self, network: RecurrentNetwork, steps: int) -> None:
-        self._context = _Context(network)
-        self._steps = [_Step(network, first=number == 0) for number in range(steps)]
+        readout = FinerReadout.of(network) if possible(network) else None
+        self._context = _Context(network, readout)
+        self._steps = [_Step(network, readout, first=number == 0) for number in range(steps)]
 
     def push(self, image: Tensor, last: bool) -> list[Tensor | None]:
         """The next rows of Y(1), Y(2), ... as far as they can be told; None where no row is ready.
@@ -129,10 +130,11 @@ class _Chain:
 class _Context:
     """U * X, as `RecurrentNetwork.context` has it; the hidden layer's planes and the detail's apart."""
 
-    def __init__(self, network: RecurrentNetwork) -> None:
+    def __init__(self, network: RecurrentNetwork, readout: FinerReadout | None) -> None:
         units, branch, fused = network.context_units, network.architecture.branch, possible(network)
         self._stem, self._trunk = _Chain(units[:branch], fused), _Chain(units[branch:], fused)
-        self._detail = _Chain(network.D, fused) if len(network.D) else None
+        detail = readout.ordering(network.D) if readout and len(network.D) else network.D
+        self._detail = _Chain(detail, fused) if len(network.D) else None
 
     def push(self, image: Tensor, last: bool) -> tuple[Tensor | None, Tensor | None]:
         fine = self._stem.push(image, last)
@@ -142,7 +144,7 @@ class _Context:
 class _Step:
     """Y(t) from U * X and Y(t-1), as `RecurrentNetwork.step` has it."""
 
-    def __init__(self, network: RecurrentNetwork, first: bool) -> None:
+    def __init__(self, network: RecurrentNetwork, readout: FinerReadout | None, first: bool) -> None:
         self._network, self._same, fused = network, not first and not len(network.W), possible(network)
         units = [] if first or self._same else [unit for unit in network.W if isinstance(unit, Unit)]
         rectified = network.architecture.activation == "relu" and max(network.pool) == 1
@@ -152,8 +154,10 @@ class _Step:
         self._feedback = None if first or self._same else _Chain(units, fused)
         self._fed = None if self._feedback is None else Queue()
         self._queues = [queue for queue in (self._hidden, self._detail, self._fed) if queue is not None]
-        self._readout, self._pooled = _Chain(network.V, fused), Window(network.pool[0], network.pool[0], 0, 0)
-        self._dtype = next(network.parameters()).dtype
+        self._finer = readout
+        self._readout = _Chain([readout.first] if readout else network.V, fused)
+        self._pooled = Window(network.pool[0], network.pool[0], 0, 0)
+        self._dtype, self._most = next(network.parameters()).dtype, 0
 
     def push(self, hidden: Tensor | None, detail: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
         if self._same:  # without feedback nothing changes any more
@@ -162,8 +166,9 @@ class _Step:
         if self._detail is not None:
             self._detail.put(detail)
         if self._feedback is not None and self._fed is not None:
-            given = None if estimate is None else laid_out(estimate.to(self._dtype))
-            self._fed.put(self._feedback.push(given, last))
+            for part, ends in self._parted(estimate, last):
+                given = None if part is None else laid_out(part.to(self._dtype))
+                self._fed.put(self._feedback.push(given, ends))
         ready = min(queue.rows for queue in self._queues)
         found = [] if ready or not last else [self._scores(None, True)]
         while ready:  # as the rows lie, so that none is copied to lie beside others
@@ -173,6 +178,17 @@ class _Step:
         estimates = [torch.softmax(scores.float(), 1) for scores in found if scores is not None]
         return torch.cat(estimates, 2) if len(estimates) > 1 else next(iter(estimates), None)
 
+    def _parted(self, estimate: Tensor | None, last: bool) -> list[tuple[Tensor | None, bool]]:
+        """The rows for W, at most as many at a time as came with any band before the last, and whether they are the last.
+
+        At the end of the image all rows that steps have waited for come at once, more at every step.
+        """
+        if estimate is None or not last:
+            self._most = max(self._most, 0 if estimate is None else estimate.shape[2])
+            return [(estimate, last)]
+        parts = torch.split(estimate, self._most or estimate.shape[2], 2)
+        return [(part, number == len(parts)) for number, part in enumerate(parts, start=1)]
+
     def _scores(self, count: int | None, last: bool) -> Tensor | None:
         """V * g(U * X + W * Y(t-1)) of rows that all queues have; None of no more rows."""
         if count is None:
@@ -180,11 +196,16 @@ class _Step:
         hidden = self._hidden.take(count)
         detail = None if self._detail is None else self._detail.take(count)
         if self._fed is not None and self._end is not None:
-            return self._readout.push(one_pass(self._end, self._fed.take(count), hidden, "relu"), last, detail)
+            return self._labelled(one_pass(self._end, self._fed.take(count), hidden, "relu"), last, detail)
         return self._read(hidden if self._fed is None else self._fed.take(count) + hidden, detail, last)
 
     def _read(self, hidden: Tensor | None, detail: Tensor | None, last: bool) -> Tensor | None:
         if max(self._network.pool) > 1:
             pooled = self._pooled.push(hidden, last)
             hidden = None if pooled is None else max_pool(pooled[0], self._network.pool)
-        return self._readout.push(None if hidden is None else self._network.g(hidden), last, detail)
+        return self._labelled(None if hidden is None else self._network.g(hidden), last, detail)
+
+    def _labelled(self, hidden: Tensor | None, last: bool, detail: Tensor | None) -> Tensor | None:
+        """V * hidden; the detail is added in its first layer."""
+        scores = self._readout.push(hidden, last, detail)
+        return scores if scores is None or self._finer is None else self._finer.rest(scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from math import floor
+from math import floor, prod
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network import RecurrentNetwork
+from .counting import ROUNDING, followed
 from .lanes import Lanes, counted, outer
 from .pipeline import read_ahead
 from .pixels import Pixels
@@ -132,7 +133,7 @@ class Stream:
 
 
 class _Counter:
-    """Counts the changes, row by row, though the steps come to a row one after another."""
+    """Counts the changes, row by row, though the steps come to a row one after another; see `followed`."""
 
     def __init__(self, stream: Stream, first: int) -> None:
         self._changed = stream.changed
@@ -142,7 +143,7 @@ class _Counter:
         )
         self._rows = [first // stream._network.strides[0]] * len(self._changed)
         self._before = [Queue(0) for _ in self._changed]
-        self._most = stream._seen[0]
+        self._most, self._rounding = stream._seen[0], ROUNDING.get(stream._dtype, 0.0)
 
     def add(self, estimates: list[Tensor | None]) -> None:
         """The new rows of each step's estimate."""
@@ -151,11 +152,16 @@ class _Counter:
             if step:
                 self._before[step].put(given)
             given = None
-            if estimate is not None:
-                given = estimate[0][(slice(None), slice(None), *self._inside)].max(0).indices.to(torch.uint8)
-                same = self._before[step].take(len(given)) if step else None
-                changes = given != same if same is not None else torch.ones_like(given, dtype=torch.bool)
-                first = self._rows[step]
-                counts = changes.flatten(1).sum(1).cpu().numpy()[: max(self._most - first, 0)]
-                self._changed[step, first : first + len(counts)] += counts
-                self._rows[step] += len(given)
+            if estimate is None:
+                continue
+            y = estimate[0][(slice(None), slice(None), *self._inside)]
+            rows, each = y.shape[1], prod(y.shape[2:])
+            if step:
+                labels, changed = followed(y, self._before[step].take(rows).long(), self._rounding)
+                counts = torch.bincount(changed // each, minlength=rows)
+            else:
+                labels, counts = y.max(0).indices, torch.full((rows,), each)
+            given, first = labels.to(torch.uint8), self._rows[step]
+            counts = counts[: max(self._most - first, 0)]
+            self._changed[step, first : first + len(counts)] += counts.cpu().numpy()
+            self._rows[step] += rows

@@ -82,6 +82,7 @@ class FinerReadout:
 
     Attributes:
         order: of the first layer's planes.
+        first: that layer, its planes in `order`.
     """
 
     @classmethod
@@ -95,7 +96,7 @@ class FinerReadout:
     def __init__(self, first: Unit, rest: Sequence[Unit]) -> None:
         self._up, self._rest, each = first.up[0], rest, prod(first.up)
         self.order = torch.arange(first.channels * each).view(first.channels, each).t().flatten()
-        self._first = self._reordered(first)
+        self.first = self._reordered(first)
 
     def ordering(self, detail: Iterable[nn.Module]) -> list[nn.Module]:
         """The detail's layers, the last of which gives its planes in `order`."""
@@ -105,15 +106,19 @@ class FinerReadout:
         return [*layers, self._reordered(last)]
 
     def _reordered(self, unit: Unit) -> Unit:
-        """A layer whose planes come in `order`."""
+        """A layer whose planes come in `order`, and are not laid out as finer cells."""
         unit = copy.deepcopy(unit)
+        unit.up = (1,) * len(unit.up)
         for parameter in unit.parameters():
             parameter.data = laid_out(parameter.data[self.order])
         return unit
 
     def __call__(self, hidden: Tensor, detail: Tensor | None) -> Tensor:
         """V * g(hidden), (N, K, cells ...); the detail's planes in `order`."""
-        x = one_pass(self._first, hidden, detail, self._first.layer.activation)
+        return self.rest(one_pass(self.first, hidden, detail, self.first.layer.activation))
+
+    def rest(self, x: Tensor) -> Tensor:
+        """What comes after the first layer."""
         n, _, rows, columns = x.shape
         x = x.movedim(1, -1).reshape(n, rows, columns * self._up**2, -1).movedim(-1, 1)
         for unit in self._rest:

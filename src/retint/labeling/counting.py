@@ -1,0 +1,30 @@
+"""Which labels changed from one step to the next."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ROUNDING = {torch.bfloat16: 1 / 16}
+"""How far apart two probabilities of a cell may come to lie by rounding alone, by the network's number type; 0 for others."""
+
+
+def followed(y: Tensor, previous: Tensor, rounding: float) -> tuple[Tensor, Tensor]:
+    """The labels as changes are counted from them, and which changed.
+
+    Rounding makes cells of two classes that are all but equally likely flicker for ever. So a label counts as changed when
+    the new one leads it by more than rounding makes, and until then it counts as it was.
+
+    Args:
+        y: Y(t), (K, cells ...).
+        previous: the labels of Y(t-1), as they were counted, (cells ...), int64.
+        rounding: see `ROUNDING`.
+
+    Returns:
+        Labels (cells ...), int64, and the flat indices of those that changed.
+    """
+    lead = y.amax(0) - y.gather(0, previous[None])[0]
+    changed = torch.nonzero(lead.flatten() > rounding)[:, 0]  # few: to look for the likeliest class takes longest
+    labels = previous.flatten().clone()
+    labels[changed] = y.flatten(1)[:, changed].max(0).indices
+    return labels.view_as(previous), changed
