@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, SETS, axis_of_steps, parser, validation, write
+from common import RESULTS, SETS, axis_of_steps, parser, validation, with_earlier, write
 from retint.learning.starts import corrupted, soft_labels
 from retint.scoring import Confusion
 
@@ -98,8 +98,10 @@ def main() -> None:
         for name in given.models:
             model = retint.load(name)
             tables[model.name] = measure(model, validation(model, given.data, Path(folder), every), steps)
-            write("any-start", {"split": "val", "every": every, "steps": list(steps), "models": tables})
-            picture(tables)
+            settings = {"split": "val", "every": every, "steps": list(steps)}
+            every_model = with_earlier("any-start", settings, tables)
+            write("any-start", {**settings, "models": every_model})
+            picture(every_model)
 
 
 if __name__ == "__main__":

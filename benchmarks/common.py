@@ -57,6 +57,16 @@ def write(name: str, figures: dict[str, Any]) -> None:
     print(RESULTS / f"{name}.json")
 
 
+def with_earlier(name: str, settings: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
+    """A table's rows by model, with those that it has of other models, if they were taken with the same settings."""
+    file = RESULTS / f"{name}.json"
+    table = json.loads(file.read_text()) if file.exists() else {}
+    if any(table.get(key) != value for key, value in settings.items()):
+        return models
+    every = {**table.get("models", {}), **models}
+    return {key: every[key] for key in sorted(every, key=lambda key: [*SETS, key].index(key))}
+
+
 def reporter(name: str, every: float = 60) -> Callable[[Any, float], None]:
     """What a training calls after each iteration: prints a line now and then."""
     last = [0.0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import retint
-from common import RESULTS, SETS, parser, validation, write
+from common import RESULTS, SETS, parser, validation, with_earlier, write
 from retint.data import Pair
 from retint.labeling.doubt import MEASURES
 from retint.pictures import plot_reliability, plot_risk
@@ -78,7 +78,8 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         rows = {name: measure(name, given.data, Path(folder), given.limit) for name in given.models}
-    write("doubt", {"split": "val: temperature from its first half, figures from its second", "models": rows})
+    settings = {"split": "val: temperature from its first half, figures from its second", "limit": given.limit}
+    write("doubt", {**settings, "models": with_earlier("doubt", settings, rows)})
 
 
 if __name__ == "__main__":

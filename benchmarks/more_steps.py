@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import retint
-from common import RESULTS, SETS, axis_of_steps, parser, validation, write
+from common import RESULTS, SETS, axis_of_steps, parser, validation, with_earlier, write
 from retint.labeling.canvas import Canvas
 from retint.labeling.source import Source
 from retint.scoring import Confusion
@@ -117,8 +117,10 @@ def main() -> None:
         for name in given.models:
             model = retint.load(name)
             tables[model.name] = measure(model, validation(model, given.data, Path(folder), every), most)
-            write("more-steps", {"split": "val", "every": every, "models": tables})
-            picture(tables)
+            settings = {"split": "val", "every": every}
+            every_model = with_earlier("more-steps", settings, tables)
+            write("more-steps", {**settings, "models": every_model})
+            picture(every_model)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Each way of making use of a stroke meets the same user, who answers its own mist
 refine       a session: the strokes are hints, and all steps are taken again
 paint        the strokes are drawn on the network's labels, nothing else changes
 ... broad    the same with a brush as broad as the mistake is at its middle, at most 25 pixels
+... dot      the same with one click: a dot 9 pixels broad where the mistake is deepest (Xu et al. 2016)
 walker       scikit-image's random walker on the image, from all strokes and the surest 80 % of the network's labels of each class
              (--sure), but none within 24 pixels of a stroke of another class
 walker alone the same from the strokes alone, once they have two classes; drawn on the network's labels until then
@@ -39,7 +40,7 @@ from retint.pictures.montage import montage
 from retint.pictures.palette import colourise
 from retint.scoring import Confusion
 
-LONGEST, WIDTH, BROADEST, NEAR = 60, 3, 25, 24
+LONGEST, WIDTH, BROADEST, DOT, NEAR = 60, 3, 25, 9, 24
 UNKNOWN = 255
 SURE = [0.8]
 """Share of the network's labels of each class from which the random walker starts, too."""
@@ -90,11 +91,14 @@ def _apart(skeleton: np.ndarray, begin: np.ndarray) -> np.ndarray:
     return steps
 
 
-def drawn(truth: np.ndarray, region: np.ndarray, k: int, broad: bool) -> np.ndarray:
-    """The user's next stroke, as a label map."""
-    path = middle_line(region)
-    width = float(WIDTH)
-    if broad:
+def drawn(truth: np.ndarray, region: np.ndarray, k: int, brush: str = "thin") -> np.ndarray:
+    """The user's next stroke, as a label map; the brush is thin, broad or dot."""
+    if brush == "dot":
+        depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+        path, width = np.argwhere(depth == depth.max())[:1], float(DOT)
+    else:
+        path, width = middle_line(region), float(WIDTH)
+    if brush == "broad":
         thickness = 2 * ndimage.distance_transform_edt(region)[tuple(path.T)]
         width = float(np.clip(np.median(thickness), WIDTH, BROADEST))
     line = Stroke.line(k, path, width, truth.shape)
@@ -171,7 +175,8 @@ def walker(alone: bool) -> Callable[..., Callable[[np.ndarray], np.ndarray]]:
 
 
 METHODS: dict[str, Callable[..., Callable[[np.ndarray], np.ndarray]]] = {
-    "refine": refine, "paint": paint, "refine broad": refine, "paint broad": paint, "walker": walker(False), "walker alone": walker(True),
+    "refine": refine, "paint": paint, "refine broad": refine, "paint broad": paint, "refine dot": refine, "paint dot": paint,
+    "walker": walker(False), "walker alone": walker(True),
 }  # fmt: skip
 
 
@@ -192,13 +197,13 @@ def play(method: str, model: retint.Model, image: np.ndarray, truth: np.ndarray,
     target = 0.90 if goal == "object" else scores[0] + 0.10
     if (goal == "object" and scores[0] >= target) or target > 1:
         return None
-    draw = METHODS[method](model, image, first)
+    draw, brush = METHODS[method](model, image, first), next((b for b in ("broad", "dot") if method.endswith(b)), "thin")
     while scores[-1] < target and len(scores) <= cap:
         among = thing | _around(labels, truth, thing, k) if goal == "object" else None
         found = largest_mistake(labels, truth, among)
         if found is None:
             break
-        labels = draw(drawn(truth, *found, broad=method.endswith("broad"))).copy()
+        labels = draw(drawn(truth, *found, brush)).copy()
         scores.append(score(labels))
     return {
         "strokes": len(scores) - 1 if scores[-1] >= target else None,
@@ -244,7 +249,7 @@ def main() -> None:
     pairs = list(open_dataset(given.data / given.set).splits["val"].pairs)[:: given.every][: given.limit]
     result: dict[str, Any] = {
         "model": given.model, "model file": model.name, "set": given.set, "images": [pair.stem for pair in pairs], "cap": given.cap,
-        "steps": model.card.steps, "walker's sure share": given.sure, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST},
+        "steps": model.card.steps, "walker's sure share": given.sure, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST, "dot": DOT},
     }  # fmt: skip
     drawing: tuple[Any, ...] | None = None
     for goal in given.goals:
@@ -264,7 +269,7 @@ def main() -> None:
                 if drawing is None and goal == given.goals[-1]:
                     drawing = truth, first.labels, ends
         result[goal] = {method: {**table(r, given.cap), "strokes": r} for method, r in rows.items() if r}
-        for before, after in (("paint", "refine"), ("paint broad", "refine broad"), ("walker", "refine")):
+        for before, after in (("paint", "refine"), ("paint broad", "refine broad"), ("paint dot", "refine dot"), ("walker", "refine")):
             if before in result[goal] and after in result[goal]:
                 ratios = [
                     round(result[goal][before][key] / max(result[goal][after][key], 1), 2)

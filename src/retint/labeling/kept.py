@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import prod
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
+from .backends.fused import FinerReadout, possible
+from .counting import ROUNDING, followed
 from .local import context as context_in
 from .local import cut, step
 from .region import grown, merged, moved, parts, rounded
 from .source import Source
 from .starts import LabelMap, Start
-from .tiles import Box, Tile, slices
+from .tiles import Box, Tile
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 """Largest change of a probability that counts as none, by the network's number type: in bfloat16, rounding alone makes more."""
@@ -45,7 +45,6 @@ class KeptSteps:
 
     Attributes:
         cells: of the label grid, in whole periods.
-        labels: of the label cells at each step, (cells ...) uint8.
         estimates: Y at each step, (1, K, cells ...) float32; those after the first only if the network has feedback.
     """
 
@@ -63,8 +62,9 @@ class KeptSteps:
             torch.zeros((1, 1, *self.cells), dtype=torch.bool, device=self._device),
         )
         self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
+        self._readout = FinerReadout.of(network) if possible(network) else None
         self._context = self._new_context()
-        self.estimates, self.labels = list[Tensor](), list[NDArray[np.uint8]]()
+        self.estimates = list[Tensor]()
         self.extend(steps)
 
     @property
@@ -77,29 +77,41 @@ class KeptSteps:
             *self.estimates,
             *([] if self._start is None else [self._start]),
         ]
-        return sum(t.numel() * t.element_size() for t in tensors) + sum(labels.nbytes for labels in self.labels)
+        return sum(t.numel() * t.element_size() for t in tensors)
 
     @property
-    def start_labels(self) -> NDArray[np.uint8] | None:
-        """Labels of the label cells before the first step, if there is a start."""
-        if self._start is None:
-            return None
-        return kept(self._start, self._hints_in(self._whole))[0].max(0).indices.to(torch.uint8).cpu().numpy()
+    def changes(self) -> tuple[float, ...]:
+        """Share of the image's label cells whose label changed at each step: see `followed`."""
+        before = self._before()
+        labels = None if before is None else before[0].max(0).indices
+        found = []
+        for y in (cut(estimate, self._seen)[0] for estimate in self.estimates):
+            if labels is None:
+                labels, count = y.max(0).indices, prod(y.shape[1:])
+            else:
+                labels, changed = followed(y, labels, ROUNDING.get(self._dtype, 0.0))
+                count = len(changed)
+            found.append(count / prod(y.shape[1:]))
+        return tuple(found)
 
     @property
     def drifts(self) -> tuple[float, ...]:
         """How far Y moved at each step: see `Labeling`; in the cells of the image alone."""
-        inside: Box = tuple((0, -(-n // s)) for n, s in zip(self._source.size, self._network.strides, strict=True))
-        before = None if self._start is None else kept(self._start, self._hints_in(self._whole))
-        found = []
-        for estimate in self.estimates:
-            found.append(
-                1.0
-                if before is None
-                else float((cut(estimate, inside) - cut(before, inside)).abs_().sum(1).mean(dtype=torch.float64) / 2)
-            )
+        before, found = self._before(), []
+        for estimate in (cut(estimate, self._seen) for estimate in self.estimates):
+            moved_by = None if before is None else (estimate - before).abs_().sum(1).mean(dtype=torch.float64) / 2
+            found.append(1.0 if moved_by is None else float(moved_by))
             before = estimate
         return tuple(found)
+
+    @property
+    def _seen(self) -> Box:
+        """The label cells that lie in the image."""
+        return tuple((0, -(-n // s)) for n, s in zip(self._source.size, self._network.strides, strict=True))
+
+    def _before(self) -> Tensor | None:
+        """The start in those cells, with the hints; None without a start."""
+        return None if self._start is None else cut(kept(self._start, self._hints_in(self._whole)), self._seen)
 
     def extend(self, steps: int) -> None:
         """Take further steps, everywhere."""
@@ -107,7 +119,6 @@ class KeptSteps:
             if self.estimates and not len(self._network.W):  # nothing changes again
                 return
             self.estimates.append(self._plane())
-            self.labels.append(np.empty(self.cells, np.uint8))
             for tile in self._tiles(self._whole):
                 self._put(len(self.estimates), tile, self._estimate(len(self.estimates), tile))
 
@@ -148,7 +159,8 @@ class KeptSteps:
             return laid_out(emphasised(y, hints and hints[1], self._network.architecture.emphasis).to(self._dtype))
 
         with torch.inference_mode():
-            scores = step(self._network, self._context, None if plane is None else before, box, self.cells)
+            given = None if plane is None else before
+            scores = step(self._network, self._context, given, box, self.cells, self._readout)
             return kept(torch.softmax(scores.contiguous().float(), 1), self._hints_in(box))
 
     def _hints_in(self, box: Box) -> Hints | None:
@@ -172,7 +184,6 @@ class KeptSteps:
 
     def _put(self, number: int, box: Box, estimate: Tensor) -> None:
         cut(self.estimates[number - 1], box).copy_(estimate)
-        self.labels[number - 1][slices(box)] = estimate[0].max(0).indices.to(torch.uint8).cpu().numpy()
 
     def _renew(self, seen: Iterable[Box]) -> list[Box]:
         """Compute the context of new pixels; the boxes of label cells that read it."""
@@ -200,7 +211,7 @@ class KeptSteps:
         sides = [max(t * g.stride // u, 1) for t, g, u in zip(self._tile, geometry, self._coarser, strict=True)]
         for tile in Tile(box, box).split(sides, [(0, 0)] * len(sides)):
             with torch.inference_mode():
-                cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels))
+                cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._readout))
 
     def _image(self, box: Box) -> Tensor:
         return self._source.region(box).to(self._device, self._dtype)

@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
+from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
-from .backends.fused import at_once, one_pass, possible, together
+from .backends.fused import FinerReadout, at_once, one_pass, plain, possible, together
 from .tiles import Box, slices
 
 _CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
@@ -30,7 +31,9 @@ def cut(plane: Tensor, box: Box) -> Tensor:
     return part(plane, slices(box))
 
 
-def context(network: RecurrentNetwork, image: Plane, target: Box, size: Sequence[int]) -> Tensor:
+def context(
+    network: RecurrentNetwork, image: Plane, target: Box, size: Sequence[int], readout: FinerReadout | None = None
+) -> Tensor:
     """U * X in a box of context cells, (1, channels, cells ...).
 
     Args:
@@ -38,17 +41,20 @@ def context(network: RecurrentNetwork, image: Plane, target: Box, size: Sequence
         image: X.
         target: context cells.
         size: of the image, in whole periods.
+        readout: if given, the detail's planes come in its order.
     """
     fused = possible(network)
     hidden = through(network.U, image, target, size, fused)
     if not len(network.D):
         return hidden
-    fine = (*network.context_units[: network.architecture.branch], *network.D)
+    detail = readout.ordering(network.D) if readout else network.D
+    fine = (*network.context_units[: network.architecture.branch], *detail)
     return torch.cat([hidden, through(fine, image, target, size, fused)], 1)
 
 
 def through(
-    units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: Sequence[int], fused: bool, detail: Plane | None = None
+    units: Iterable[torch.nn.Module], plane: Plane, target: Box, size: Sequence[int], fused: bool, detail: Plane | None = None,
+    end: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """A box of what a chain of layers makes of a plane.
 
@@ -59,6 +65,7 @@ def through(
         size: of the input plane, in whole periods.
         fused: whether torch can compute a layer in one pass; see `backends.fused`.
         detail: what is added in the first layer, of one cell, if anything is.
+        end: what is added in the last layer, which is then rectified, if anything is.
     """
     chain = [unit for unit in units if isinstance(unit, Unit)]
     sizes, boxes = [tuple(size)], [target]
@@ -70,13 +77,16 @@ def through(
     x = _wide(plane, boxes[0], sizes[0])
     beside = None if detail is None else _wide(detail, boxes[0], sizes[0])
     for unit, box, inside in zip(chain, boxes[1:], sizes[1:], strict=True):
+        if end is not None and unit is chain[-1]:
+            return one_pass(unit, x, laid_out(end), "relu", (0,) * len(box))
         x, beside = _emptied(_layer(unit, x, box, fused, beside), box, inside), None
     return x
 
 
 def step(
-    network: RecurrentNetwork, context: Tensor, estimate: Plane | None, target: Box, size: Sequence[int]
-) -> Tensor:
+    network: RecurrentNetwork, context: Tensor, estimate: Plane | None, target: Box, size: Sequence[int],
+    readout: FinerReadout | None = None,
+) -> Tensor:  # fmt: skip
     """V * H(t) in a box of label cells, (1, K, cells ...), from the whole context.
 
     Args:
@@ -85,19 +95,29 @@ def step(
         estimate: Y(t-1); None is no estimate.
         target: label cells, in whole periods.
         size: of the label grid.
+        readout: that the context's detail was ordered for, if it was.
     """
     fused = possible(network)
+    units = [unit for unit in network.W if isinstance(unit, Unit)]
+    rectified = network.architecture.activation == "relu" and max(network.pool) == 1
+    at_end = fused and rectified and bool(units) and plain(units[-1])
 
     def hidden(box: Box) -> Tensor:
         wide = tuple((a * pool, b * pool) for (a, b), pool in zip(box, network.pool, strict=True))
         h = network.parts(cut(context, wide))[0]
-        if estimate is not None and len(network.W):
-            h = through(network.W, estimate, wide, size, fused).add_(h)
+        if estimate is not None and at_end:
+            return through(units, estimate, wide, size, fused, end=h)
+        if estimate is not None and units:
+            h = through(units, estimate, wide, size, fused).add_(h)
         return network.g(max_pool(h, network.pool) if max(network.pool) > 1 else h)
 
     pooled = [n // pool for n, pool in zip(context.shape[2:], network.pool, strict=True)]
     beside = network.parts(context)[1]
-    return through(network.V, hidden, target, pooled, fused, None if beside is None else lambda box: cut(beside, box))
+    detail = None if beside is None else lambda box: cut(beside, box)
+    if readout is None:
+        return through(network.V, hidden, target, pooled, fused, detail)
+    coarse = tuple((a // up, b // up) for (a, b), up in zip(target, readout.up, strict=True))
+    return readout.rest(through([readout.first], hidden, coarse, pooled, fused, detail))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -86,11 +86,12 @@ class Session:
     @property
     def labeling(self) -> Labeling:
         """The labels now, as `Model.label` returns them: a copy, which later changes leave as it is."""
-        changes = self._changes()
+        taken = self._kept.changes, self._kept.drifts
+        changes, drifts = ((*row, *[0.0] * (self._steps - len(row))) for row in taken)
         return Labeling(
             labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self._classes,
             strides=self._strides, estimate=self._kept.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
-            drifts=(*self._kept.drifts, *[0.0] * (self._steps - len(self._kept.drifts))), temperature=self._temperature, _hints=self._hints.copy(),
+            drifts=drifts, temperature=self._temperature, _hints=self._hints.copy(),
         )  # fmt: skip
 
     def stroke(self, label: int | str, points: Any, width: float = 3) -> tuple[slice, ...]:
@@ -226,21 +227,11 @@ class Session:
             slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*written, strict=True)
         )
 
-    def _changes(self) -> tuple[float, ...]:
-        """Share of label cells whose label changed at each step; of those in the image."""
-        inside = tuple(slice(-(-n // s)) for n, s in zip(self._source.size, self._strides, strict=True))
-        before, planes = self._kept.start_labels, self._kept.labels
-        counts = []
-        for plane in planes:
-            counts.append(1.0 if before is None else float((before[inside] != plane[inside]).mean()))
-            before = plane
-        return (*counts, *[0.0] * (self._steps - len(planes)))
-
 
 def needed(
     network: RecurrentNetwork, own: Sequence[int], pixel: int, steps: int, started: bool, scale: float, name: str
 ) -> int:
-    """Bytes that a session keeps: the context, the estimates and labels of every step, hints, and the image.
+    """Bytes that a session keeps: the context, the estimates of every step, hints, and the image.
 
     Args:
         network: in its number type.
@@ -267,7 +258,7 @@ def needed(
         for axis, (n, g) in enumerate(zip(periods, geometry, strict=True))
     )
     planes = (steps if len(network.W) else 1) + 1 + started
-    kept = cells * (4 * network.classes * planes + (planes - 1 - started) + 1)
+    kept = cells * (4 * network.classes * planes + 1)
     return (
         context * network.context_channels * next(network.parameters()).element_size() + kept + prod(own) * (2 + pixel)
     )

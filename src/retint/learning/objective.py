@@ -4,7 +4,8 @@ One pass takes the first step with gradients, wanders on for a random number of 
 window of steps with gradients, some of them from a spoilt truth instead. So the network learns to start, and to keep
 improving any later estimate; memory holds the window alone, however far it wandered. After Bansal et al. 2022
 (progressive loss), Anil et al. 2022 (random depths and starts). Some passes have hints, which are put back after every
-step as they are when labelling, so that the network learns to spread them.
+step as they are when labelling, so that the network learns to spread them; of these some have a context that misleads, so
+that there is something to spread them over.
 
 Networks that name `instances` are trained as their paper has it: a loss at each of the first so many steps, gradients
 through all of them (Pinheiro and Collobert 2014, eq. 7).
@@ -20,6 +21,7 @@ from ..network import RecurrentNetwork
 from ..network.grid import MODES
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
+from .misled import misled
 from .overlap import lovasz_softmax
 from .starts import corrupted, soft_labels
 from .strokes import strokes
@@ -39,6 +41,7 @@ class Objective(nn.Module):
         wander: largest number of steps without gradients before the window; few are likelier than many.
         spoilt: share of the windows that begin from a spoilt truth.
         hinted: share of the windows with strokes of the true classes, drawn across errors.
+        misled: share of these whose context misleads, so that the errors are large; see `misled`.
         overlap: the share of the run after which the loss has the overlap of labels and truth in it too; 1: never.
         ignore: the label that costs nothing.
     """
@@ -53,12 +56,13 @@ class Objective(nn.Module):
         wander: int = 10,
         spoilt: float = 0.25,
         hinted: float = 0.3,
+        misled: float = 0.0,
         overlap: float = 1.0,
         ignore: int = 255,
     ) -> None:
         super().__init__()
         self.network, self.window, self.wander, self.ignore = network, window, wander, ignore
-        self.spoilt, self.hinted, self.overlap, self.late = spoilt, hinted, overlap, False
+        self.spoilt, self.hinted, self.misled, self.overlap, self.late = spoilt, hinted, misled, overlap, False
         self.register_buffer("weights", weights)
 
     def forward(self, image: Tensor, labels: Tensor, seed: int, share: float = 0.0) -> Tensor:
@@ -79,7 +83,12 @@ class Objective(nn.Module):
         logits = self.network.logits(context, None)
         losses = [self.pixels_loss(logits, labels, generator)]
         if self.window and len(self.network.W):
-            estimate, hints = self._begun(context.detach(), logits.detach(), labels, generator)
+            hinted = torch.rand(len(logits), generator=generator) < self.hinted
+            if bool((which := hinted & (torch.rand(len(logits), generator=generator) < self.misled)).any()):
+                context = misled(context, self.network.hidden_planes, labels, which, generator)
+                with torch.no_grad():
+                    logits = self.network.logits(context, None)
+            estimate, hints = self._begun(context.detach(), logits.detach(), labels, hinted, generator)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
                 losses.append(self.pixels_loss(logits, labels, generator))
@@ -138,14 +147,14 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def _begun(
-        self, context: Tensor, logits: Tensor, labels: Tensor, generator: torch.Generator
+        self, context: Tensor, logits: Tensor, labels: Tensor, hinted: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Hints | None]:
         """Where the window begins, and the hints of its steps.
 
         Strokes are drawn across the errors of the first step, and then kept while wandering, or across those of the start.
         """
         estimate, hints = torch.softmax(logits, 1), None
-        spoilt, hinted = (torch.rand(len(logits), generator=generator) < s for s in (self.spoilt, self.hinted))
+        spoilt = torch.rand(len(logits), generator=generator) < self.spoilt
         early = bool(torch.rand((), generator=generator) < 0.5)
         truth = torch.empty(0)
         if bool((spoilt | hinted).any()):

@@ -38,7 +38,7 @@ class Settings:
         crop: rows and columns of a view, or slices, rows and columns; None chooses by the stride of the label grid.
         rate: the highest learning rate (see `Muon`; it rises over the first 3 % and falls to nothing along a cosine).
         decay: weight decay.
-        window, wander, spoilt, hinted, overlap: see `Objective`.
+        window, wander, spoilt, hinted, misled, overlap: see `Objective`.
         rare: the power of the class weighting, 0 (none) to 1 (classes of any size count the same).
         aimed: share of views laid about a pixel of a class drawn evenly.
         average: decay of the moving average of the weights, which is what the model keeps.
@@ -59,6 +59,7 @@ class Settings:
     wander: int = 10
     spoilt: float = 0.25
     hinted: float = 0.3
+    misled: float = 0.0
     overlap: float = 1.0
     rare: float = 0.5
     aimed: float = 0.3

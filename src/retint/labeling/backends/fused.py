@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -83,6 +84,7 @@ class FinerReadout:
     Attributes:
         order: of the first layer's planes.
         first: that layer, its planes in `order`.
+        up: finer cells of each hidden one, along each axis.
     """
 
     @classmethod
@@ -94,7 +96,7 @@ class FinerReadout:
         return cls(first, rest) if square and at_once(first) and not first.layer.residual and rest and alone else None
 
     def __init__(self, first: Unit, rest: Sequence[Unit]) -> None:
-        self._up, self._rest, each = first.up[0], rest, prod(first.up)
+        self.up, self._up, self._rest, each = first.up, first.up[0], rest, prod(first.up)
         self.order = torch.arange(first.channels * each).view(first.channels, each).t().flatten()
         self.first = self._reordered(first)
 
@@ -108,7 +110,7 @@ class FinerReadout:
     def _reordered(self, unit: Unit) -> Unit:
         """A layer whose planes come in `order`, and are not laid out as finer cells."""
         unit = copy.deepcopy(unit)
-        unit.up = (1,) * len(unit.up)
+        unit.layer, unit.up = replace(unit.layer, up=1), (1,) * len(unit.up)
         for parameter in unit.parameters():
             parameter.data = laid_out(parameter.data[self.order])
         return unit
