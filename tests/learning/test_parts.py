@@ -6,6 +6,7 @@ import torch
 
 from retint.learning.augment import Augmentation, view
 from retint.learning.average import Average
+from retint.learning.misled import misled
 from retint.learning.objective import Objective
 from retint.learning.overlap import lovasz_softmax
 from retint.learning.progress import Progress
@@ -64,6 +65,70 @@ def test_strokes_are_true_labelled_and_mostly_about_errors():
     assert torch.stack(first).all()
     drawn = torch.stack([strokes(truth, known, estimate, chance(seed))[1] for seed in range(40)]).float()
     assert drawn[..., 10:].mean() > 1.5 * drawn[..., 5:, :10].mean()
+
+
+def test_lines_along_errors_keep_to_one_of_them(monkeypatch):
+    truth = torch.zeros(1, 2, 30, 40)
+    truth[:, 0] = 1
+    estimate = truth.clone()
+    estimate[:, :, 3:9, 2:30] = estimate[:, :, 20:22, 35:38] = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    known = torch.ones(1, 1, 30, 40, dtype=torch.bool)
+    monkeypatch.setattr("retint.learning.strokes._ALONG", 1.0)
+    monkeypatch.setattr("retint.learning.strokes._MOST", 0)
+    drawn = torch.stack([strokes(truth, known, estimate, chance(seed))[1][0, 0] for seed in range(60)])
+    large, small = drawn[:, 3:9, 2:30].flatten(1).sum(1), drawn[:, 20:22, 35:38].flatten(1).sum(1)
+    assert (drawn.flatten(1).sum(1) == large + small).all()  # nothing outside the errors
+    assert ((large > 0) != (small > 0)).all()
+    assert (large > 0).sum() > 50
+    assert large.max() > 8
+
+
+@pytest.mark.parametrize("arch", ["small-8-4", "small-2", "jain-2007-2d"])
+def test_contexts_that_mislead_leave_the_detail_and_the_other_views(arch):
+    network = RecurrentNetwork(architecture(arch), 3, 4)
+    image = torch.randn(3, 3, 96, 96, generator=chance())
+    labels = torch.zeros(3, 96, 96, dtype=torch.int64)
+    labels[:, 20:60, 30:70] = 1
+    labels[:, 70:] = 255
+    with torch.no_grad():
+        context = network.context(image)
+        which = torch.tensor([True, False, True])
+        found = torch.stack([misled(context, network.hidden_planes, labels, which, chance(seed)) for seed in range(8)])
+    assert torch.equal(found[:, 1], context[1].expand_as(found[:, 1]))
+    n = network.hidden_planes
+    assert torch.equal(found[:, :, n:], context[:, n:].expand_as(found[:, :, n:]))
+    changed = (found[:, [0, 2], :n] != context[[0, 2], :n]).flatten(2).any(2)
+    assert changed.float().mean() > 0.8  # of eight planes it may be none
+    gone = (found[:, 0, :n].flatten(2) == 0).all(2).float().mean(1)
+    assert gone.max() > 0.2
+    assert misled(context, n, labels, torch.zeros(3, dtype=torch.bool), chance()) is context
+
+
+def test_a_swapped_region_is_one_connected_region_of_a_class(monkeypatch):
+    monkeypatch.setattr("retint.learning.misled._GONE", 0.0)
+    monkeypatch.setattr("retint.learning.misled._WIDER", 0.0)
+    monkeypatch.setattr("retint.learning.misled._SWAPPED", 1.0)
+    context = torch.randn(2, 5, 12, 12, generator=chance())
+    labels = torch.zeros(2, 96, 96, dtype=torch.int64)
+    labels[:, 16:32, 16:48] = 1  # 2 x 4 cells
+    labels[:, 64:88, 64:88] = 1  # 3 x 3 cells
+    regions = set()
+    for seed in range(30):
+        found = misled(context, 5, labels, torch.tensor([True, True]), chance(seed))
+        for old, new in zip(context, found, strict=True):
+            changed = torch.nonzero((old != new).any(0))
+            regions.add(None if not len(changed) else (*changed.amin(0).tolist(), *changed.amax(0).tolist()))
+    assert regions == {None, (2, 2, 3, 5), (8, 8, 10, 10)}  # class 0 fills more than a quarter of the view
+
+
+def test_hinted_views_alone_are_misled():
+    batch = torch.randn(2, 3, 64, 64, generator=chance()), torch.randint(4, (2, 64, 64), generator=chance()) // 3
+    plain, without, with_ = (
+        float(objective(window=1, spoilt=0.0, wander=0, **options)(*batch, seed=5).detach())
+        for options in ({"hinted": 0.0}, {"hinted": 0.0, "misled": 1.0}, {"hinted": 1.0, "misled": 1.0})
+    )
+    assert plain == without
+    assert with_ != plain
 
 
 def test_hints_stand_in_the_estimates_that_training_goes_on_from():

@@ -259,6 +259,9 @@ def test_a_folder_in_the_way_is_told_before_the_work(discs, tmp_path):
     log_paths(tmp_path / "m.safetensors")[0].mkdir()
     with pytest.raises(RetintError, match=r"m\.log\.csv: found a folder"):
         train(discs, tmp_path / "m.safetensors", QUICK)
+    (tmp_path / "file").touch()
+    with pytest.raises(RetintError, match=r"file/m\.safetensors: the folder .*file: is a file; expected a folder"):
+        train(discs, tmp_path / "file" / "m.safetensors", QUICK)
 
 
 @pytest.mark.parametrize("factor", [1e-7, 1e5])

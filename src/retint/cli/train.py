@@ -69,9 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from ..errors import RetintError
     from ..learning import Settings, train
     from ..learning.settings import checkpoint_path
-    from ..wholefile import check_folder
 
-    check_folder(options.out.parent, f"--out {options.out}: the folder")
     if not options.resume and not options.overwrite:
         if checkpoint_path(options.out).exists():
             raise RetintError(

@@ -23,7 +23,7 @@ from ..network import Geometry, architecture, build, weights
 from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
 from ..pictures import plot_log
 from ..scoring import Temperature
-from ..wholefile import whole_file
+from ..wholefile import check_folder, whole_file
 from .average import Average
 from .begin import architecture_of, take_weights
 from .checkpoint import fingerprint, load_checkpoint, refuse_other_data, refuse_other_settings
@@ -95,11 +95,12 @@ def train(
 
     Raises:
         DataProblems: the data set has problems; all of them.
-        RetintError: `out` has no checkpoint to resume, or one of other data.
+        RetintError: `out` is no place for a file, or has no checkpoint to resume, or one of other data.
     """
     out, say = Path(out), note or (lambda line: None)
     if out.suffix != ".safetensors":
         raise RetintError(f"--out {out}: a model file ends in .safetensors")
+    check_folder(out.parent, f"--out {out}: the folder")
     for path in (out, checkpoint_path(out), *log_paths(out)):
         if path.is_dir():
             raise RetintError(f"{path}: found a folder; expected a place for a file: choose another --out")
