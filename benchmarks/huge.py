@@ -234,7 +234,8 @@ def main() -> None:
             table["against the whole"] = apart(*same, "--one", "compare", str(image), str(target))
     print(json.dumps(table, indent=1))
     if not given.quick:
-        write(f"huge-{given.size}" if rows == given.size else f"huge-{rows}x{given.size}", table)
+        size = f"{given.size}" if rows == given.size else f"{rows}x{given.size}"
+        write(f"huge-{size}" + (f"-{given.steps}-steps" if given.steps != 2 else ""), table)
 
 
 if __name__ == "__main__":

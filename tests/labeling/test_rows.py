@@ -78,6 +78,40 @@ def test_lanes_and_pieces_equal_the_whole(arch, size, tile, scale):
         assert np.array_equal(alone, labels[tuple(slice(*span) for span in piece)])
 
 
+def test_changes_are_counted_alike_in_bfloat16_whole_by_region_and_in_sessions():
+    model, steps = lively("small-8-4"), 12
+    image = RNG.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    whole = model.label(image, steps, precision="bfloat16")
+    network, source = model.network("bfloat16"), Source(image, model.card, model.dims, "image")
+    plan = lanes(network, (64, 96), steps)
+    stream = Stream(network, source, plan, ((0, 64), (0, 96)), steps)
+    assert sum(len(part) for _, part in stream) == 64
+    by_region = np.array(stream.counts(plan.piece(0))) / (16 * 24)
+    in_session = model.session(image, steps=steps, precision="bfloat16").labeling.changes
+    assert whole.changes[1] > 0.02
+    assert np.allclose(by_region, whole.changes, atol=0.01)
+    assert np.allclose(in_session, whole.changes, atol=0.01)
+    assert max(*by_region[8:], *in_session[8:]) <= 0.01
+
+
+def test_the_end_of_an_image_is_no_larger_at_a_time_than_its_bands(monkeypatch):
+    """All that steps have waited for comes at once there."""
+    network, taken = make_model("small-4")._folded, {False: [0], True: [0]}
+    rows, band = Rows(network, 8), 2 * network.geometry[0].period
+    image = torch.zeros(1, 3, 20 * band, 32)
+    for step in rows._steps[1:]:
+        push = step._feedback.push
+        monkeypatch.setattr(
+            step._feedback, "push",
+            lambda given, last, push=push: taken[ended].append(0 if given is None else given.shape[2]) or push(given, last),
+        )  # fmt: skip
+    for first in range(0, image.shape[2], band):
+        ended = first + band == image.shape[2]
+        estimates = rows.push(image[:, :, first : first + band], ended)
+    assert estimates[-1].shape[2] > max(taken[False])
+    assert 0 < max(taken[True]) <= max(taken[False])
+
+
 def test_few_lanes_so_that_halos_cost_little():
     import retint
 

@@ -17,7 +17,7 @@ from ..network.work import Walked, walk
 from .plan import TileSide, sides_of
 from .tiles import Box, Tile
 
-ROOM = 1 << 30
+ROOM = 7 << 27
 """Bytes that the planes of a lane may take."""
 
 _BAND = 1 << 22  # pixels of a band at most: flat bands make dilated convolutions slow

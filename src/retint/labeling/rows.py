@@ -165,6 +165,8 @@ class _Step:
         self._hidden.put(hidden)
         if self._detail is not None:
             self._detail.put(detail)
+        if not last:
+            self._most = max(self._most, *(0 if rows is None else rows.shape[2] for rows in (hidden, estimate)))
         if self._feedback is not None and self._fed is not None:
             for part, ends in self._parted(estimate, last):
                 given = None if part is None else laid_out(part.to(self._dtype))
@@ -184,7 +186,6 @@ class _Step:
         At the end of the image all rows that steps have waited for come at once, more at every step.
         """
         if estimate is None or not last:
-            self._most = max(self._most, 0 if estimate is None else estimate.shape[2])
             return [(estimate, last)]
         parts = torch.split(estimate, self._most or estimate.shape[2], 2)
         return [(part, number == len(parts)) for number, part in enumerate(parts, start=1)]

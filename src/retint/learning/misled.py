@@ -34,7 +34,8 @@ def misled(context: Tensor, planes: int, labels: Tensor, which: Tensor, generato
     Args:
         context: (N, planes, cells ...), the hidden layer's planes first.
         planes: of the hidden layer.
-        labels: (N, pixels ...), over the same part of the image, int64.
+        labels: (N, pixels ...), int64, taken to lie over the same part of the image (without padding, regions lie somewhat
+            aside, which matters little: they are to mislead).
         which: views to be changed, (N,), bool.
         generator: the source of chance.
     """

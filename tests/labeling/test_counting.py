@@ -1,0 +1,27 @@
+"""Which labels count as changed."""
+
+import torch
+
+from retint.labeling.counting import ROUNDING, followed
+
+
+def test_a_label_changes_when_another_leads_it_by_more_than_rounding():
+    before = torch.tensor([[0, 0], [1, 2]])
+    y = torch.tensor([[[0.40, 0.10], [0.10, 0.2]], [[0.44, 0.60], [0.70, 0.2]], [[0.16, 0.30], [0.20, 0.6]]])
+    labels, changed = followed(y, before, ROUNDING[torch.bfloat16])
+    assert labels.tolist() == [[0, 1], [1, 2]]
+    assert changed.tolist() == [1]
+    labels, changed = followed(y, before, 0.0)
+    assert labels.tolist() == [[1, 1], [1, 2]]
+    assert changed.tolist() == [0, 1]
+    assert torch.equal(labels, y.argmax(0))
+
+
+def test_slow_changes_add_up():
+    labels = torch.zeros(1, dtype=torch.int64)
+    counts = []
+    for share in (0.50, 0.52, 0.53, 0.54, 0.56):
+        labels, changed = followed(torch.tensor([[1 - share], [share]]), labels, 1 / 16)
+        counts.append(len(changed))
+    assert counts == [0, 0, 0, 1, 0]  # 0.54 leads 0.46 by more
+    assert labels.tolist() == [1]
