@@ -26,7 +26,7 @@ import numpy as np
 import retint
 from common import write
 from retint.images import open_regions, regions
-from retint.labeling.lanes import ROOM, lanes
+from retint.labeling.lanes import lanes
 from retint.labeling.large import LargeWish, label_large
 from retint.labeling.plan import plan
 from retint.network.hardware import keep_memory
@@ -138,7 +138,7 @@ def halos(widths: list[int]) -> dict:
         network = retint.load(name).network()
         for steps in (2, 8, 64):
             halo = [sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry]
-            tiles = plan(network, (32768, 32768), None, ROOM)
+            tiles = plan(network, (32768, 32768), None, 1 << 30)
             sides = [t * s for t, s in zip(tiles.tile, network.strides, strict=True)]
             square = np.prod([1 + h / s for h, s in zip(halo, sides, strict=True)]) - 1
             rows[f"{name}, {steps} steps"] = {
