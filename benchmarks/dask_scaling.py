@@ -21,13 +21,11 @@ import retint
 from common import write
 from huge import make
 from retint.images import open_regions
-from retint.labeling.cluster import label_on_cluster
+from retint.labeling.cluster import label_on_cluster, local_cluster
 from retint.labeling.large import LargeWish
 
 
 def main() -> None:
-    from distributed import LocalCluster
-
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--size", type=int, default=4096, help="columns")
     options.add_argument("--rows", type=int, default=2048)
@@ -42,9 +40,7 @@ def main() -> None:
     model = retint.load(given.model)
     times: dict[int, list[float]] = {1: [], 2: []}
     started: dict[int, float] = {}
-    with tempfile.TemporaryDirectory() as name, LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None
-    ) as one, LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:  # fmt: skip
+    with tempfile.TemporaryDirectory() as name, local_cluster(1) as one, local_cluster(2) as two:
         folder, clusters = Path(name), {1: one, 2: two}
         warm, image = folder / "warm.zarr", folder / "image.zarr"
         make(warm, 512, 1024, model.card.channels)

@@ -200,13 +200,27 @@ def _loaded(file: Path, device: str) -> Model:
 
 
 @contextmanager
+def local_cluster(workers: int) -> Iterator[Any]:
+    """A Dask cluster of so many workers of one thread on this machine. They are not sampled a hundred times a second, as Dask's
+    are for its profile: where all cores compute, nothing is left over for it."""
+    import dask
+    import distributed
+
+    make: Any = distributed.LocalCluster
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        made = make(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    with made:
+        yield made
+
+
+@contextmanager
 def _client(distributed: Any, cluster: str) -> Iterator[Any]:
     """A client of a cluster that is there, or of one that ends with it."""
     kind, _, count = cluster.partition(":")
     if kind == "local" and (not count or (count.isdigit() and int(count))):
         workers = int(count) if count else max((os.cpu_count() or 2) // 2, 1)
         with (
-            distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as made,
+            local_cluster(workers) as made,
             distributed.Client(made) as client,
         ):
             yield client
