@@ -63,6 +63,7 @@ class KeptSteps:
         )
         self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
         self._readout = FinerReadout.of(network) if possible(network) else None
+        self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else None
         self._context = self._new_context()
         self.estimates = list[Tensor]()
         self.extend(steps)
@@ -211,7 +212,7 @@ class KeptSteps:
         sides = [max(t * g.stride // u, 1) for t, g, u in zip(self._tile, geometry, self._coarser, strict=True)]
         for tile in Tile(box, box).split(sides, [(0, 0)] * len(sides)):
             with torch.inference_mode():
-                cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._readout))
+                cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._detail))
 
     def _image(self, box: Box) -> Tensor:
         return self._source.region(box).to(self._device, self._dtype)

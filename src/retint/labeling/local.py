@@ -32,7 +32,7 @@ def cut(plane: Tensor, box: Box) -> Tensor:
 
 
 def context(
-    network: RecurrentNetwork, image: Plane, target: Box, size: Sequence[int], readout: FinerReadout | None = None
+    network: RecurrentNetwork, image: Plane, target: Box, size: Sequence[int], detail: Iterable[torch.nn.Module] | None = None
 ) -> Tensor:
     """U * X in a box of context cells, (1, channels, cells ...).
 
@@ -41,14 +41,13 @@ def context(
         image: X.
         target: context cells.
         size: of the image, in whole periods.
-        readout: if given, the detail's planes come in its order.
+        detail: its layers, if their planes are to come in a readout's order.
     """
     fused = possible(network)
     hidden = through(network.U, image, target, size, fused)
     if not len(network.D):
         return hidden
-    detail = readout.ordering(network.D) if readout else network.D
-    fine = (*network.context_units[: network.architecture.branch], *detail)
+    fine = (*network.context_units[: network.architecture.branch], *(network.D if detail is None else detail))
     return torch.cat([hidden, through(fine, image, target, size, fused)], 1)
 
 

@@ -28,22 +28,19 @@ _LEAST, _MOST = 4, 0.25
 """Cells of a region at least, and its share of the view at most."""
 
 
-def misled(context: Tensor, planes: int, labels: Tensor, which: Tensor, generator: torch.Generator) -> Tensor:
-    """U * X of a batch, some of whose views mislead.
+def misled(hidden: Tensor, labels: Tensor, which: Tensor, generator: torch.Generator) -> Tensor:
+    """The hidden layer's planes of U * X of a batch, some of whose views mislead.
 
     Args:
-        context: (N, planes, cells ...), the hidden layer's planes first.
-        planes: of the hidden layer.
+        hidden: (N, planes, cells ...).
         labels: (N, pixels ...), int64, taken to lie over the same part of the image (without padding, regions lie somewhat
             aside, which matters little: they are to mislead).
         which: views to be changed, (N,), bool.
         generator: the source of chance.
     """
     if not bool(which.any()):
-        return context
-    hidden, detail = torch.split(context, [planes, context.shape[1] - planes], 1)
-    hidden = _swapped(_thinned(hidden, which, generator), labels, which, generator)
-    return laid_out(torch.cat([hidden, detail], 1))
+        return hidden
+    return laid_out(_swapped(_thinned(hidden, which, generator), labels, which, generator))
 
 
 def _thinned(hidden: Tensor, which: Tensor, generator: torch.Generator) -> Tensor:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
 from ..network.grid import MODES
+from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
 from .misled import misled
@@ -85,7 +86,9 @@ class Objective(nn.Module):
         if self.window and len(self.network.W):
             hinted = torch.rand(len(logits), generator=generator) < self.hinted
             if bool((which := hinted & (torch.rand(len(logits), generator=generator) < self.misled)).any()):
-                context = misled(context, self.network.hidden_planes, labels, which, generator)
+                hidden, detail = self.network.parts(context)
+                hidden = misled(hidden, labels, which, generator)
+                context = hidden if detail is None else laid_out(torch.cat([hidden, detail], 1))
                 with torch.no_grad():
                     logits = self.network.logits(context, None)
             estimate, hints = self._begun(context.detach(), logits.detach(), labels, hinted, generator)

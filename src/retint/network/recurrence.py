@@ -44,8 +44,8 @@ class RecurrentNetwork(nn.Module):
         self.geometry = [Geometry(architecture, self.padding, axis) for axis in range(architecture.dims)]
         self.U = build_context(architecture, channels, classes, self.padding)
         self.W = build_feedback(architecture, classes, self.padding)
-        self.hidden_planes = self.context_units[-1].channels
-        self.V = build_readout(architecture, self.hidden_planes, classes, self.padding)
+        self._hidden = self.context_units[-1].channels
+        self.V = build_readout(architecture, self._hidden, classes, self.padding)
         self.D = build_detail(architecture, self.context_units, classes, self.padding)
         self.g = _NONLINEARITY[architecture.activation]
         self.pool = tuple(extent(architecture.pool, axis) for axis in range(architecture.dims))
@@ -116,7 +116,7 @@ class RecurrentNetwork(nn.Module):
         """The hidden layer's planes of U * X, and the detail's, if there is one."""
         if not len(self.D):
             return context, None
-        hidden, detail = torch.split(context, [self.hidden_planes, context.shape[1] - self.hidden_planes], 1)  # one gradient, where slices have two
+        hidden, detail = torch.split(context, [self._hidden, context.shape[1] - self._hidden], 1)  # one gradient, where slices have two
         return hidden, detail
 
     def read(self, hidden: Tensor, detail: Tensor | None = None) -> Tensor:
@@ -135,7 +135,7 @@ class RecurrentNetwork(nn.Module):
     @property
     def context_channels(self) -> int:
         """Planes of U * X: the hidden layer's, and the detail's."""
-        return self.hidden_planes + sum(unit.channels for unit in list(self.D)[-1:] if isinstance(unit, Unit))
+        return self._hidden + sum(unit.channels for unit in list(self.D)[-1:] if isinstance(unit, Unit))
 
     @property
     def context_units(self) -> list[Unit]:

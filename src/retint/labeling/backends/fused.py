@@ -96,7 +96,7 @@ class FinerReadout:
         return cls(first, rest) if square and at_once(first) and not first.layer.residual and rest and alone else None
 
     def __init__(self, first: Unit, rest: Sequence[Unit]) -> None:
-        self.up, self._up, self._rest, each = first.up, first.up[0], rest, prod(first.up)
+        self.up, self._rest, each = first.up, rest, prod(first.up)
         self.order = torch.arange(first.channels * each).view(first.channels, each).t().flatten()
         self.first = self._reordered(first)
 
@@ -121,12 +121,12 @@ class FinerReadout:
 
     def rest(self, x: Tensor) -> Tensor:
         """What comes after the first layer."""
-        n, _, rows, columns = x.shape
-        x = x.movedim(1, -1).reshape(n, rows, columns * self._up**2, -1).movedim(-1, 1)
+        (n, _, rows, columns), (up, _) = x.shape, self.up
+        x = x.movedim(1, -1).reshape(n, rows, columns * up**2, -1).movedim(-1, 1)
         for unit in self._rest:
             x = one_pass(unit, x, None, unit.layer.activation)
-        x = x.movedim(1, -1).reshape(n, rows, columns, self._up, self._up, -1).permute(0, 5, 1, 3, 2, 4)
-        return x.reshape(n, -1, rows * self._up, columns * self._up)  # planes, as softmax is quick to go through
+        x = x.movedim(1, -1).reshape(n, rows, columns, up, up, -1).permute(0, 5, 1, 3, 2, 4)
+        return x.reshape(n, -1, rows * up, columns * up)  # planes, as softmax is quick to go through
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:
