@@ -5,6 +5,8 @@ middle (the longest path of its skeleton, at most 60 pixels of it), 3 pixels bro
 
 object   the connected true region of the largest mistake, if its IoU is below 0.90: only its own mistakes are corrected (pixels
          that it lacks, and pixels of its class around it that belong to others) until its IoU is 0.90
+objects  the same with objects of all classes: of the connected true regions of 400 pixels and more whose IoU is below 0.80, the
+         four with the most wrong pixels in each image
 image    all mistakes, until the image's mean IoU over the classes in its truth is 10 points up
 
 Each way of making use of a stroke meets the same user, who answers its own mistakes:
@@ -41,6 +43,9 @@ from retint.pictures.palette import colourise
 from retint.scoring import Confusion
 
 LONGEST, WIDTH, BROADEST, DOT, NEAR = 60, 3, 25, 9, 24
+GOAL, BAD, LEAST, MOST = 0.90, 0.80, 400, 4
+CAPS = {"object": 100, "objects": 100, "image": 50}
+"""Most strokes for each goal."""
 UNKNOWN = 255
 SURE = [0.8]
 """Share of the network's labels of each class from which the random walker starts, too."""
@@ -180,45 +185,73 @@ METHODS: dict[str, Callable[..., Callable[[np.ndarray], np.ndarray]]] = {
 }  # fmt: skip
 
 
-def play(method: str, model: retint.Model, image: np.ndarray, truth: np.ndarray, first: retint.Labeling, goal: str, cap: int) -> dict[str, Any] | None:  # fmt: skip
-    """One user, one image, one goal: the score after each stroke; None if there is nothing to do."""
-    found = largest_mistake(first.labels, truth, None)
-    if found is None:
-        return None
-    region, k = found
-    pieces, _ = ndimage.label(truth == k)
-    thing = pieces == pieces[region][0]
+Thing = tuple[np.ndarray, int]
+"""A connected true region, as a mask, and its class."""
+
+
+def things(labels: np.ndarray, truth: np.ndarray, goal: str) -> list[Thing | None]:
+    """What a goal is about, of one image; [None] is all of it."""
+    if goal == "image":
+        return [None]
+    if goal == "object":
+        if (found := largest_mistake(labels, truth, None)) is None:
+            return []
+        pieces, _ = ndimage.label(truth == found[1])
+        thing = pieces == pieces[found[0]][0]
+        return [(thing, found[1])] if object_iou(labels, truth, thing, found[1]) < GOAL else []
+    bad: list[tuple[int, Thing]] = []
+    for k in map(int, np.unique(truth[truth != UNKNOWN])):
+        pieces, count = ndimage.label(truth == k)
+        for thing in (pieces == number for number in range(1, count + 1)):
+            if thing.sum() >= LEAST and object_iou(labels, truth, thing, k) < BAD:
+                wrong = (thing & (labels != k)) | _around(labels, truth, thing, k)
+                bad.append((int(wrong.sum()), (thing, k)))
+    return [thing for _, thing in sorted(bad, key=lambda one: -one[0])[:MOST]]
+
+
+def play(
+    method: str, model: retint.Model, image: np.ndarray, truth: np.ndarray, first: retint.Labeling, about: Thing | None, cap: int
+) -> tuple[int | None, list[float], np.ndarray]:  # fmt: skip
+    """One user and one goal: strokes (None: not reached), the score after each, and the labels at the end."""
 
     def score(labels: np.ndarray) -> float:
-        return object_iou(labels, truth, thing, k) if goal == "object" else image_iou(labels, truth, len(model.classes))
+        return image_iou(labels, truth, len(model.classes)) if about is None else object_iou(labels, truth, *about)
 
     labels = first.labels
     scores = [score(labels)]
-    target = 0.90 if goal == "object" else scores[0] + 0.10
-    if (goal == "object" and scores[0] >= target) or target > 1:
-        return None
+    target = GOAL if about is not None else scores[0] + 0.10
     draw, brush = METHODS[method](model, image, first), next((b for b in ("broad", "dot") if method.endswith(b)), "thin")
     while scores[-1] < target and len(scores) <= cap:
-        among = thing | _around(labels, truth, thing, k) if goal == "object" else None
+        among = None if about is None else about[0] | _around(labels, truth, *about)
         found = largest_mistake(labels, truth, among)
         if found is None:
             break
         labels = draw(drawn(truth, *found, brush)).copy()
         scores.append(score(labels))
-    return {
-        "strokes": len(scores) - 1 if scores[-1] >= target else None,
-        "scores": [round(s, 4) for s in scores],
-        "labels": labels,
-    }
+    return len(scores) - 1 if scores[-1] >= target else None, scores, labels
 
 
-def table(rows: list[int | None], cap: int) -> dict[str, Any]:
-    """Over images; those that did not reach the goal count as the cap."""
-    counted = [cap if n is None else n for n in rows]
+def table(strokes: list[int | None], curves: list[list[float]], cap: int) -> dict[str, Any]:
+    """Over the cases; those that did not reach the goal count as the cap."""
+    counted = [cap if n is None else n for n in strokes]
+    held = np.array([[*curve, *[curve[-1]] * (cap + 1 - len(curve))] for curve in curves])
     return {
-        "images": len(rows), "reached": sum(n is not None for n in rows), "median": float(np.median(counted)),
-        "mean, cap where not reached": round(float(np.mean(counted)), 2),
+        "cases": len(strokes), "reached": sum(n is not None for n in strokes), "median": float(np.median(counted)),
+        "mean, cap where not reached": round(float(np.mean(counted)), 2), "strokes": strokes,
+        "mean score after 0, 1, 2, ... strokes": [round(float(s), 4) for s in held.mean(0)[:21]],
     }  # fmt: skip
+
+
+def compared(rows: dict[str, Any]) -> dict[str, list[float]]:
+    """How many times as many strokes one way takes as another: medians and means."""
+    pairs = ("paint", "refine"), ("paint broad", "refine broad"), ("paint dot", "refine dot"), ("walker", "refine")
+    return {
+        f"{before} / {after}: median, mean": [
+            round(rows[before][key] / max(rows[after][key], 1), 2) for key in ("median", "mean, cap where not reached")
+        ]
+        for before, after in pairs
+        if before in rows and after in rows
+    }
 
 
 def picture(path: Any, model: retint.Model, truth: np.ndarray, first: np.ndarray, ends: dict[str, np.ndarray]) -> None:
@@ -237,9 +270,8 @@ def main() -> None:
     options.add_argument("--set", default="camvid", help="data set below the folder")
     options.add_argument("--every", type=int, default=5, help="take each so-manieth image of its val part")
     options.add_argument("--limit", type=int, help="take so many of these at most; writes nothing")
-    options.add_argument("--cap", type=int, default=50, help="most strokes")
     options.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    options.add_argument("--goals", nargs="+", default=["object", "image"], choices=["object", "image"])
+    options.add_argument("--goals", nargs="+", default=list(CAPS), choices=list(CAPS))
     options.add_argument(
         "--sure", type=float, default=0.8, help="share of the network's labels that the walker starts from"
     )
@@ -248,35 +280,30 @@ def main() -> None:
     model = retint.load(given.model)
     pairs = list(open_dataset(given.data / given.set).splits["val"].pairs)[:: given.every][: given.limit]
     result: dict[str, Any] = {
-        "model": given.model, "model file": model.name, "set": given.set, "images": [pair.stem for pair in pairs], "cap": given.cap,
+        "model": given.model, "model file": model.name, "set": given.set, "images": [pair.stem for pair in pairs], "caps": CAPS,
         "steps": model.card.steps, "walker's sure share": given.sure, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST, "dot": DOT},
     }  # fmt: skip
     drawing: tuple[Any, ...] | None = None
     for goal in given.goals:
         rows: dict[str, list[int | None]] = {method: [] for method in given.methods}
         curves: dict[str, list[list[float]]] = {method: [] for method in given.methods}
+        classes: list[str] = []
         for pair in pairs:
             image, truth = pair.read()
-            first, ends = model.label(image), {}
-            for method in given.methods:
-                if (played := play(method, model, image, truth, first, goal, given.cap)) is None:
-                    break
-                rows[method].append(played["strokes"])
-                curves[method].append(played["scores"])
-                ends[method] = played["labels"]
-            if ends:
-                print(goal, pair.stem, {m: (r[-1], c[-1][0], c[-1][-1]) for (m, r), c in zip(rows.items(), curves.values(), strict=True)}, flush=True)  # fmt: skip
+            first = model.label(image)
+            for about in things(first.labels, truth, goal):
+                ends = {}
+                classes.append("all" if about is None else model.classes[about[1]])
+                for method in given.methods:
+                    count, scores, ends[method] = play(method, model, image, truth, first, about, CAPS[goal])
+                    rows[method].append(count)
+                    curves[method].append(scores)
+                print(goal, pair.stem, classes[-1], {m: (r[-1], curves[m][-1][0], curves[m][-1][-1]) for m, r in rows.items()}, flush=True)  # fmt: skip
                 if drawing is None and goal == given.goals[-1]:
                     drawing = truth, first.labels, ends
-        result[goal] = {method: {**table(r, given.cap), "strokes": r} for method, r in rows.items() if r}
-        for before, after in (("paint", "refine"), ("paint broad", "refine broad"), ("paint dot", "refine dot"), ("walker", "refine")):
-            if before in result[goal] and after in result[goal]:
-                ratios = [
-                    round(result[goal][before][key] / max(result[goal][after][key], 1), 2)
-                    for key in ("median", "mean, cap where not reached")
-                ]
-                result[goal][f"{before} / {after}: median, mean"] = ratios
-        print(goal, {key: value for key, value in result[goal].items()}, flush=True)
+        result[goal] = {"classes": classes, **{m: table(r, curves[m], CAPS[goal]) for m, r in rows.items() if r}}
+        result[goal] |= compared(result[goal])
+        print(goal, {m: row["mean, cap where not reached"] for m, row in result[goal].items() if m in METHODS}, flush=True)
     if given.limit is None:
         write(f"strokes-{model.name}", result)
         if drawing is not None:

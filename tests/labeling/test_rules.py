@@ -159,14 +159,17 @@ def test_hints_are_put_back_and_fed_with_emphasis_as_by_hand():
     image, network = sized(model, (64, 48)), model.network("float32")
     hints = np.full(image.shape[:-1], 255, np.uint8)
     hints[16:32, 8:24] = 2
-    where = torch.zeros(1, 1, 16, 12, dtype=torch.bool)
-    where[..., 4:8, 2:6] = True
-    given = torch.nn.functional.one_hot(torch.tensor(2), 3).float().view(1, 3, 1, 1)
+    hints[40:42, 30:34] = 1  # a quarter of two cells
+    given, fixed = torch.zeros(1, 3, 16, 12), torch.zeros(1, 1, 16, 12)
+    given[:, 2, 4:8, 2:6] = given[:, 1, 10, 7:9] = 1
+    fixed[..., 4:8, 2:6], fixed[..., 10, 7:9] = 1, 0.25
+    where = fixed > 0
     x = torch.from_numpy((image / np.float32(255) - np.float32(0.4)) / np.float32(0.25)).float().movedim(-1, 0)[None]
     with torch.inference_mode():
         context, y = network.context(x), None
         for _ in range(3):
-            y = torch.where(where, given, network.step(context, None if y is None else torch.where(where, 2 * y, y)))
+            y = network.step(context, None if y is None else y + fixed * given)
+            y = fixed * given + (1 - fixed) * y
     found = model.label(image, 3, hints=hints, precision="float32").estimate
     assert np.abs(found - y[0].numpy()).max() < 1e-5
     assert np.abs(model.label(image, 3, precision="float32").estimate - found)[:, ~where[0, 0].numpy()].max() > 1e-3

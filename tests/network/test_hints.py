@@ -8,14 +8,17 @@ from retint.network.hints import emphasised, kept
 
 def test_hints_are_put_back_and_count_as_often_as_the_emphasis_says():
     estimate, given = torch.rand(2, 3, 5, 4), torch.rand(2, 3, 5, 4)
-    where = torch.rand(2, 1, 5, 4) < 0.5
-    y = kept(estimate, (given, where))
-    fed = emphasised(y, where, 2.0)
-    inside = where.expand_as(y)
-    assert torch.equal(y[inside], given[inside])
-    assert torch.equal(fed[inside], 2 * given[inside])
-    assert torch.equal(y[~inside], estimate[~inside])
-    assert torch.equal(fed[~inside], estimate[~inside])
+    fixed = torch.randint(3, (2, 1, 5, 4)) / 2
+    hints = given, fixed
+    y = kept(estimate, hints)
+    fed = emphasised(y, hints, 2.0)
+    all_, none, half = ((fixed == share).expand_as(y) for share in (1, 0, 0.5))
+    assert torch.equal(y[all_], given[all_])
+    assert torch.equal(fed[all_], 2 * given[all_])
+    assert torch.equal(y[none], estimate[none])
+    assert torch.equal(fed[none], estimate[none])
+    torch.testing.assert_close(y[half], (given + estimate)[half] / 2)
+    torch.testing.assert_close(fed[half], given[half] + estimate[half] / 2)
     assert kept(estimate, None) is estimate
     assert emphasised(y, None, 2.0) is y
 

@@ -91,6 +91,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tile", type=whole, metavar="N", help="pixels of a tile's side, all axes alike (default: chosen; same result)"
     )
+    parser.add_argument(
+        "--batch", type=whole, metavar="N", help="images labelled at a time (default: small ones together; same result)"
+    )
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
@@ -132,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         steps=options.steps, until_settled=options.until_settled, budget=options.budget, tolerance=options.tolerance, scale=options.scale, tile=options.tile,
         precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
         probabilities=options.probabilities, strip=options.strip, doubt=(options.measure or "entropy") if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
-        cluster=options.cluster,
+        cluster=options.cluster, batch=options.batch,
     )  # fmt: skip
     if films:
         return video.label_films(model, options, wish)

@@ -37,8 +37,8 @@ def described(network: RecurrentNetwork, card: Card, name: str, files: dict[Part
             "padding": "after normalisation, zeros at the end of each axis up to a multiple of `period`",
             "loop": "context = U * X, once; Y(1) = first(context); Y(t) = step(context, Y(t-1)), as often as wished. "
             "With a start Y(0), begin with step instead of first",
-            "hints": "after every step, the cells that a person fixed are set to 1 for their class and 0 for the others; step is given "
-            f"{network.architecture.emphasis:g} in place of that 1",
+            "hints": "of a cell's pixels, the share s was fixed by a person, whose classes have the shares h: after every step Y becomes "
+            f"(1 - s) * Y + s * h, and step is given {network.architecture.emphasis:g} times s * h; fixed pixels keep their labels",
             "probabilities": f"(batch, {count}, {sizes}), float32, one cell for each `stride` pixels; they sum to 1 over the classes",
             "labels": "log(max(Y, smallest)), interpolated linearly between the cells' centres (which lie at stride * (cell + 0.5) - "
             "0.5 pixels; beyond the outermost, their values), is largest for the label; pixels beyond the image are cut off",

@@ -3,7 +3,7 @@
 from .convert import fit_channels, to_unit
 from .detail import detail
 from .find import IMAGE_SUFFIXES, find_images, is_zarr
-from .read import ColouredMask, read_image, read_labels
+from .read import ColouredMask, image_size, read_image, read_labels
 from .regions import HeldLabels, Labels, RegionReader, identity, open_regions, read_whole
 from .video import VIDEO_SUFFIXES, Film, film_writer, is_video, open_film
 from .volume import (
@@ -32,6 +32,7 @@ __all__ = [
     "find_images",
     "fit_channels",
     "identity",
+    "image_size",
     "is_video",
     "is_volume",
     "is_zarr",

@@ -71,6 +71,18 @@ def read_image(path: str | PathLike[str]) -> Pixels:
         return whole(path, pixels)
 
 
+def image_size(path: str | PathLike[str]) -> tuple[int, int] | None:
+    """Rows and columns of an image, from its head alone; None of a TIFF, a volume, or what cannot be read."""
+    try:
+        head = head_of(Path(path))
+        if is_tiff(head):
+            return None
+        with _opened(Path(path), head) as image:
+            return image.height, image.width
+    except (OSError, ValueError, RetintError, Image.DecompressionBombError):
+        return None
+
+
 def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
     """Read a map of class indices: a palette's indices (never its colours), or the values of a grey image.
 

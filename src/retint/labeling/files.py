@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import tee
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import RetintError
-from ..images import RegionReader, Volume, is_volume, open_regions, read_image, read_volume, read_whole, write_image
+from ..images import (
+    RegionReader,
+    Volume,
+    image_size,
+    is_volume,
+    open_regions,
+    read_image,
+    read_volume,
+    read_whole,
+    write_image,
+)
 from ..network.hardware import Precision, keep_memory
+from .asking import Asking, together
 from .doubt import TRACED, Measure
 from .drawing import SLICES, doubt_levels, overlay_of
 from .finer import Way
@@ -29,11 +42,18 @@ from .stopping import Stop
 
 STRIP_STEPS = (1, 2, 4, 8)
 _LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
+_TOGETHER = {"cpu": 1 << 20, "cuda": 1 << 23}
+"""Pixels of small images that are labelled at a time: layers of few cells take their time for what does not depend on the cells."""
+_MOST = 32
+_EXPECTED = RetintError, MemoryError, OSError
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of every image; the fields are those of `Model.label`, and which files to write."""
+    """What is wanted of every image; the fields are those of `Model.label`, which files to write, and how many images to label
+    at a time (None: small ones together)."""
 
     steps: int | None = None
     until_settled: bool = False
@@ -54,6 +74,7 @@ class Wish:
     overwrite: bool = False
     skip_existing: bool = False
     cluster: str | None = None
+    batch: int | None = None
 
 
 @dataclass
@@ -98,10 +119,12 @@ def label_files(
     Raises:
         RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
     """
-    model.takes_steps_at_once(
+    at_once = model.takes_steps_at_once(
         wish.way, wish.resolution, stop=Stop(wish.steps, wish.until_settled, wish.tolerance, wish.budget), start=wish.start,
         hints=wish.hints, tile=wish.tile, prior=wish.prior, doubt=wish.doubt in TRACED,
     )  # fmt: skip
+    if wish.batch is not None and wish.batch > 1 and wish.budget is not None:
+        raise RetintError(f"--batch {wish.batch}: does not go with --budget, which is one image's; leave one of them out")
     check_maps(wish)
     refuse_clashes(images, out, wish, model.dims)
     outcome = Outcome(model.name)
@@ -115,34 +138,31 @@ def label_files(
     if progress:
         progress(len(outcome.skipped), len(images))
 
-    def compute(begun: _Begun) -> Callable[[], Row]:
-        """Label; what is left to do afterwards."""
-        if begun.image is None:
-            assert begun.reader is not None
-            row = _label_large(model, begun.reader, begun.files, wish, say, pieces)
-            return lambda: row
-        return partial(_finish, model, begun, begun.image, _label(model, begun, begun.image, wish), wish)
+    def compute(several: list[_Begun | Exception]) -> list[Callable[[], Row]]:
+        """Label; what is left to do afterwards, for each image."""
+        return _computed(model, several, wish, say, pieces)
 
+    groups, same = tee(([image] for image in wanted) if at_once else _groups(model, wanted, wish))
     found = pipelined(
-        wanted,
-        lambda image: _begin(model, image, out, wish),
+        groups,
+        lambda group: [_attempted(partial(_begin, model, image, out, wish)) for image in group],
         compute,
-        lambda finish: finish(),
-        lambda begun: begun.image is None or begun.image.pixels.nbytes > _LARGE,
+        lambda finishes: [_attempted(finish) for finish in finishes],
+        lambda several: any(
+            isinstance(begun, _Begun) and (begun.image is None or begun.image.pixels.nbytes > _LARGE) for begun in several
+        ),
     )
     with closing(found):
-        for image, future in zip(wanted, found, strict=True):
-            try:
-                row, warnings = future.result()
-            except RetintError as error:
-                outcome.failed.append({"image": str(image), "error": str(error)})
-            except (MemoryError, OSError) as error:
-                outcome.failed.append({"image": str(image), "error": f"{image}: {error or 'not enough memory'}"})
-            else:
-                outcome.images.append(row)
-                outcome.warnings += warnings
-            if progress:
-                progress(len(outcome.skipped) + len(outcome.images) + len(outcome.failed), len(images))
+        for group, future in zip(same, found, strict=True):
+            for image, done in zip(group, future.result(), strict=True):
+                if isinstance(done, Exception):
+                    why = str(done) if isinstance(done, RetintError) else f"{image}: {done or 'not enough memory'}"
+                    outcome.failed.append({"image": str(image), "error": why})
+                else:
+                    outcome.images.append(done[0])
+                    outcome.warnings += done[1]
+                if progress:
+                    progress(len(outcome.skipped) + len(outcome.images) + len(outcome.failed), len(images))
     return outcome
 
 
@@ -187,25 +207,80 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
     return _Begun(path, files, image, reader, start, hints)
 
 
-def _label(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
+def _attempted(call: Callable[[], Done]) -> Done | Exception:
+    """What a call returns, or what was to be expected that it raises."""
     try:
-        return _labeling(model, begun, image, wish)
+        return call()
+    except _EXPECTED as error:
+        return error
+
+
+def _groups(model: Model, images: Sequence[Path], wish: Wish) -> Iterator[list[Path]]:
+    """The images in groups that are labelled together: so many, or small ones up to so many pixels."""
+    most, all_ = wish.batch or _MOST, _TOGETHER.get(model.device.type, 0)
+    if wish.batch is None and (model.dims != 2 or wish.budget is not None or wish.cluster is not None):
+        most = 1
+    group, pixels = list[Path](), 0.0
+    for image in images:
+        size = image_size(image) if wish.batch is None and most > 1 else (0, 0)
+        more = float("inf") if size is None else prod(size) * wish.scale**2
+        if group and (len(group) == most or pixels + more > all_):
+            yield group
+            group, pixels = [], 0.0
+        group.append(image)
+        pixels += more
+    if group:
+        yield group
+
+
+def _computed(
+    model: Model, several: Sequence[_Begun | Exception], wish: Wish, say: Callable[[str], None] | None,
+    pieces: Callable[[int, int], None] | None,
+) -> list[Callable[[], Row]]:  # fmt: skip
+    """Label the images of a group; for each, what is left to do, which raises what went wrong."""
+    done: list[Callable[[], Row]] = [partial(_raise, begun) for begun in several]
+    small = {n: begun for n, begun in enumerate(several) if isinstance(begun, _Begun) and begun.image is not None}
+    for n, begun in enumerate(several):
+        if isinstance(begun, _Begun) and n not in small:
+            assert begun.reader is not None
+            row = _attempted(partial(_label_large, model, begun.reader, begun.files, wish, say, pieces))
+            done[n] = partial(_raise, row) if isinstance(row, Exception) else partial(_told, row)
+    labelled = together([_labelling(model, begun, wish) for begun in small.values()])
+    for (n, begun), labeling in zip(small.items(), labelled, strict=True):
+        if isinstance(labeling, Labeling):
+            done[n] = partial(_finish, model, begun, labeling, wish)
+        elif isinstance(labeling, _EXPECTED):
+            done[n] = partial(_raise, labeling)
+        else:
+            raise labeling
+    return done
+
+
+def _raise(error: Any) -> Row:
+    raise error
+
+
+def _told(row: Row) -> Row:
+    return row
+
+
+def _labelling(model: Model, begun: _Begun, wish: Wish) -> Asking[Labeling]:
+    assert begun.image is not None
+    where = str(begun.path)
+    try:
+        return (yield from model.labelling(
+            begun.image.pixels, wish.steps, start=begun.start, hints=begun.hints,
+            tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
+            record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
+            resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=where,
+        ))  # fmt: skip
     except RetintError as error:  # of a start or hints that do not fit: say of which image
-        where = str(begun.path)
         raise error if where in str(error) else RetintError(f"{where}: {error}") from None
 
 
-def _labeling(model: Model, begun: _Begun, image: Volume, wish: Wish) -> Labeling:
-    return model.label(
-        image.pixels, wish.steps, start=begun.start, hints=begun.hints,
-        tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
-        record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
-        resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=str(begun.path),
-    )  # fmt: skip
-
-
-def _finish(model: Model, begun: _Begun, image: Volume, labeling: Labeling, wish: Wish) -> Row:
-    files, where = begun.files, str(begun.path)
+def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> Row:
+    image, files, where = begun.image, begun.files, str(begun.path)
+    assert image is not None
     doubt = None if wish.doubt is None else doubt_levels(labeling, wish.doubt)
     write_results(model, labeling, image, files, begun.reader, doubt)
     row = {

@@ -57,10 +57,7 @@ class KeptSteps:
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
         self._tolerance = TOLERANCE.get(self._dtype, min(TOLERANCE.values()))
-        self._given, self._fixed = (
-            self._plane(),
-            torch.zeros((1, 1, *self.cells), dtype=torch.bool, device=self._device),
-        )
+        self._given, self._fixed = self._plane(), torch.zeros((1, 1, *self.cells), device=self._device)
         self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
         self._readout = FinerReadout.of(network) if possible(network) else None
         self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else None
@@ -135,9 +132,9 @@ class KeptSteps:
         """
         hinted, context = list(hinted), self._renew(seen)
         for box in hinted:
-            shares, where = self._hints.shares(box)
+            shares, fixed = self._hints.shares(box)
             cut(self._given, box).copy_(shares)
-            cut(self._fixed, box).copy_(where)
+            cut(self._fixed, box).copy_(fixed)
         always = [self._periods(box) for box in hinted] + context
         changed = hinted if self._start is not None else []
         told = hinted if self._network.architecture.emphasis != 1 else []  # W is fed more there, whatever Y was
@@ -157,7 +154,7 @@ class KeptSteps:
             y = cut(plane, part)
             hints = self._hints_in(part)
             y = kept(y, hints) if first else y
-            return laid_out(emphasised(y, hints and hints[1], self._network.architecture.emphasis).to(self._dtype))
+            return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._dtype))
 
         with torch.inference_mode():
             given = None if plane is None else before
@@ -166,8 +163,8 @@ class KeptSteps:
 
     def _hints_in(self, box: Box) -> Hints | None:
         """Those of a box; None if it has none."""
-        where = cut(self._fixed, box)
-        return (cut(self._given, box), where) if bool(where.any()) else None
+        fixed = cut(self._fixed, box)
+        return (cut(self._given, box), fixed) if bool(fixed.any()) else None
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""

@@ -21,6 +21,7 @@ from ..modelfile import Card, find_model, load_model
 from ..network import RecurrentNetwork, restored
 from ..network.hardware import Precision, channels_last, compute_dtype
 from .advice import spacing_advice, texture_advice
+from .asking import Asking, alone, together
 from .backends import FLOAT32, Backend, Engine, engine
 from .canvas import Canvas
 from .doubt import Trace
@@ -172,6 +173,21 @@ class Model:
         Raises:
             RetintError: something given does not fit the model; the message says what and how to mend it.
         """
+        return alone(
+            self.labelling(
+                image, steps, start=start, hints=hints, tile=tile, precision=precision, until_settled=until_settled, budget=budget,
+                scale=scale, record=record, keep=keep, way=way, resolution=resolution, prior=prior, tolerance=tolerance, doubt=doubt,
+                where=where,
+            )
+        )  # fmt: skip
+
+    def labelling(
+        self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
+        precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
+        record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
+        tolerance: float | None = None, doubt: bool = False, where: str = "image",
+    ) -> Asking[Labeling]:  # fmt: skip
+        """`label`, asking for what the network is to compute: `asking.together` answers several as a batch."""
         stop = Stop(steps, until_settled, tolerance, budget)
         wanted = steps or self.card.steps
         finely = self.takes_steps_at_once(
@@ -190,8 +206,44 @@ class Model:
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
         kept = (small if keep is None else keep) or stop.open or doubt
         canvas = Canvas(refinement, source.own, scale, record)
-        settled = stop.run(refinement, canvas, wanted, kept)
+        settled = yield from stop.running(refinement, canvas, wanted, kept)
         return self._labeling(canvas.final(), refinement, settled, hints, scale, canvas.recorded)
+
+    def label_batch(
+        self, images: Sequence[Any], steps: int | None = None, *, starts: Sequence[Any] | None = None,
+        hints: Sequence[Any] | None = None, precision: Precision | None = None, **options: Any,
+    ) -> list[Labeling]:  # fmt: skip
+        """Label several images at a time: those of one size are computed as a batch, which fills a GPU that one image does not.
+
+        The labels are those of `label`, to rounding. Each image stops for itself, and the others go on without it.
+
+        Args:
+            images: each as for `label`; of any sizes.
+            steps, precision, options: as for `label`; the same for all, and no `budget`.
+            starts, hints: one for each image; None is none.
+
+        Raises:
+            RetintError: something does not fit; of the first image for which it does not.
+        """
+        count = len(images)
+        for what, given in (("starts", starts), ("hints", hints)):
+            if given is not None and len(given) != count:
+                raise RetintError(f"{what}: found {len(given)} for {count} images; expected one for each (None for none)")
+        if options.get("budget") is not None:
+            raise RetintError("budget: does not go with several images at a time; label them one by one")
+
+        nothing = [None] * count
+        rows = zip(images, nothing if starts is None else starts, nothing if hints is None else hints, strict=True)
+        askings = [
+            self.labelling(image, steps, start=start, hints=fixed, precision=precision, **{"where": f"image {n}"} | options)
+            for n, (image, start, fixed) in enumerate(rows, start=1)
+        ]
+        labelings = []
+        for found in together(askings):
+            if isinstance(found, Exception):
+                raise found
+            labelings.append(found)
+        return labelings
 
     def refinements(
         self, image: Any, *, start: Any = None, hints: Any = None, tile: TileSide | None = None, precision: Precision | None = None,

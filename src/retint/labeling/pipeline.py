@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
+from itertools import islice
 from types import TracebackType
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ Written = TypeVar("Written")
 
 
 def pipelined(
-    items: Sequence[Item],
+    items: Iterable[Item],
     read: Callable[[Item], Read],
     compute: Callable[[Read], Computed],
     write: Callable[[Computed], Written],
@@ -28,7 +29,7 @@ def pipelined(
     while one is there that is large, the next is not read.
 
     Args:
-        items: what to go through.
+        items: what to go through, each taken when it is to be read.
         read, compute, write: the three parts; each is given what the part before made.
         large: whether what was read is so much that little should lie beside it.
 
@@ -39,13 +40,14 @@ def pipelined(
     behind: Future[Written] | None = None
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         try:
-            ahead = [reader.submit(read, item) for item in items[:1]]
-            for number in range(1, len(items) + 1):
-                coming, following = ahead.pop(), items[number : number + 1]
+            left = iter(items)
+            ahead = [reader.submit(read, item) for item in islice(left, 1)]
+            while ahead:
+                coming = ahead.pop()
                 wait([coming])
                 alone = coming.exception() is None and large(coming.result())
                 if not alone:
-                    ahead = [reader.submit(read, item) for item in following]
+                    ahead = [reader.submit(read, item) for item in islice(left, 1)]
                 try:
                     finish = partial(_begun, writer, write, compute(coming.result()))
                 except Exception as error:
@@ -58,7 +60,7 @@ def pipelined(
                 del finish
                 if alone:
                     wait([behind])
-                    ahead = [reader.submit(read, item) for item in following]
+                    ahead = [reader.submit(read, item) for item in islice(left, 1)]
             if behind is not None:
                 wait([behind])
                 yield behind

@@ -6,7 +6,7 @@ halo for them), and the label map is all that passes from sweep to sweep: rule 1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
+from .asking import Ask, Asking, alone
 from .backends import Engine
 from .counting import ROUNDING, followed
 from .doubt import Trace
@@ -96,15 +97,23 @@ class Refinement:
         Returns:
             The share of cells whose label changed at each of these steps.
         """
+        return alone(self.advancing(steps, keep=keep, emit=emit, at=at))
+
+    def advancing(
+        self, steps: int, *, keep: bool = True, emit: Callable[[Tile, int, Tensor], None] | None = None, at: Sequence[int] = ()
+    ) -> Asking[list[float]]:
+        """`advance`, asking for what the network is to compute."""
         after = room_for((self.network.classes, *self.cells)) if keep else None
         counts, drifts = np.zeros(steps), np.zeros(steps)
         started = self.steps > 0 or self.start is not None
         halo = [g.tile_halo(steps, started) for g in self.network.geometry]
         for tile in Tile.whole(self.cells).split(self.tile, halo):
-            context, hints = self._prepare(tile)
+            context, hints = yield from self._prepare(tile)
             estimate = before = self._before(tile, hints)
             previous = None if before is None else self._labels(tile, before)
-            for number, estimate in enumerate(self._steps(context, hints, before, steps)):
+            for number in range(steps):
+                if estimate is None or number == 0 or len(self.network.W) > 0:  # without feedback nothing changes again
+                    estimate = yield from self._step(context, hints, estimate)
                 labels, count = self._counted(tile, previous, estimate)
                 counts[number] += count
                 step = self.steps + number + 1
@@ -129,7 +138,7 @@ class Refinement:
         parts = []
         halo = [g.tile_halo(1, False) for g in self.network.geometry]
         for tile in Tile.whole(self.cells).split(self.tile, halo):
-            context, _ = self._prepare(tile)
+            context, _ = alone(self._prepare(tile))
             with torch.inference_mode():
                 scores = self._engine.logits(context, None).float()
                 core = scores[(slice(None), slice(None), *slices(self._inside(tile), tile.outer))]
@@ -153,18 +162,17 @@ class Refinement:
         let_go(self._estimate)
         return laid_out(torch.from_numpy(part)[None])
 
-    def _prepare(self, tile: Tile) -> tuple[Any, Hints | None]:
+    def _prepare(self, tile: Tile) -> Asking[tuple[Any, Hints | None]]:
         """What stays the same at every step: the context of a tile's outer part, and the hints there."""
         if self._prepared is not None:
             return self._prepared
         strides = self.network.strides
         box = tuple((a * s, b * s) for (a, b), s in zip(tile.outer, strides, strict=True))
-        with torch.inference_mode():
-            context = self._engine.context(self.source.region(box).to(self._device, self._dtype))
+        context = yield Ask(self._engine, "context", (self.source.region(box).to(self._device, self._dtype),))
         hints = None
         if self.hints is not None:
-            shares, where = self.hints.shares(tile.outer)
-            hints = shares.to(self._device), where.to(self._device)
+            shares, fixed = self.hints.shares(tile.outer)
+            hints = shares.to(self._device), fixed.to(self._device)
         if self.whole:
             self._prepared = context, hints
         return context, hints
@@ -177,22 +185,20 @@ class Refinement:
             return None
         return kept(self.start.estimate(tile.outer).to(self._device), hints)
 
-    def _steps(self, context: Any, hints: Hints | None, estimate: Tensor | None, steps: int) -> Iterator[Tensor]:
-        """The estimates of a tile's outer part, one after another."""
-        for number in range(steps):
-            if estimate is None or number == 0 or len(self.network.W) > 0:  # without feedback nothing changes again
-                with torch.inference_mode():
-                    given = None if estimate is None else self._fed(estimate.to(self._device), hints)
-                    scores = self._engine.logits(context, given).contiguous().float()
-                    if self.prior is not None:
-                        scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
-                    estimate = kept(torch.softmax(scores, 1), hints)
-            yield estimate
+    def _step(self, context: Any, hints: Hints | None, estimate: Tensor | None) -> Asking[Tensor]:
+        """The next estimate of a tile's outer part."""
+        with torch.inference_mode():
+            given = None if estimate is None else self._fed(estimate.to(self._device), hints)
+        scores = yield Ask(self._engine, "logits", (context, given))
+        with torch.inference_mode():
+            scores = scores.contiguous().float()
+            if self.prior is not None:
+                scores = scores + self.prior.to(scores.device).view(1, -1, *[1] * (scores.dim() - 2))
+            return kept(torch.softmax(scores, 1), hints)
 
     def _fed(self, estimate: Tensor, hints: Hints | None) -> Tensor:
         """Y as W is to be given it."""
-        fixed = None if hints is None else hints[1]
-        return laid_out(emphasised(estimate, fixed, self.network.architecture.emphasis).to(self._dtype))
+        return laid_out(emphasised(estimate, hints, self.network.architecture.emphasis).to(self._dtype))
 
     def _follow(self, tile: Tile, step: int, before: Tensor, estimate: Tensor) -> float:
         """How far Y moved in those cells of a tile's core that lie in the image, summed; the trace has it for each."""

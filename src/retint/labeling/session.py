@@ -258,7 +258,7 @@ def needed(
         for axis, (n, g) in enumerate(zip(periods, geometry, strict=True))
     )
     planes = (steps if len(network.W) else 1) + 1 + started
-    kept = cells * (4 * network.classes * planes + 1)
+    kept = cells * 4 * (network.classes * planes + 1)
     return (
         context * network.context_channels * next(network.parameters()).element_size() + kept + prod(own) * (2 + pixel)
     )

@@ -60,7 +60,8 @@ class LabelMap:
         return self.shares(box)[0]
 
     def shares(self, box: Box) -> tuple[Tensor, Tensor]:
-        """Shares of the classes among the labelled pixels of each cell of a box, and where any is labelled (1, 1, cells ...)."""
+        """Shares of the classes among the labelled pixels of each cell of a box, and the share of its pixels that are labelled
+        (1, 1, cells ...), of those in the image."""
         part = self._labels
         for axis, (a, b) in enumerate(_pixels(box, self._size, self._strides)):
             old, new = part.shape[axis], self._size[axis]
@@ -69,7 +70,8 @@ class LabelMap:
         planes = torch.cat(
             [_mean(torch.from_numpy(part == k).float(), box, self._strides) for k in range(self._classes)], 1
         )
-        return _distribution(planes), planes.sum(1, keepdim=True) > 0
+        inside = _mean(torch.ones(part.shape), box, self._strides)
+        return _distribution(planes), planes.sum(1, keepdim=True) / inside.clamp(min=torch.finfo(inside.dtype).tiny)
 
 
 class ProbabilityMap:

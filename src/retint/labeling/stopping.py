@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import SupportsIndex
 
 from ..errors import RetintError
+from .asking import Asking
 from .canvas import Canvas
 from .refinement import Refinement
 
@@ -51,8 +52,8 @@ class Stop:
         """Whether it is the estimate that says when, so that each one is needed afterwards."""
         return self.settled or self.tolerance is not None or self.budget is not None
 
-    def run(self, refinement: Refinement, canvas: Canvas, usual: int, keep: bool) -> bool:
-        """Take the steps and paint the labels of the last one.
+    def running(self, refinement: Refinement, canvas: Canvas, usual: int, keep: bool) -> Asking[bool]:
+        """Take the steps and paint the labels of the last one, asking for what the network is to compute.
 
         Args:
             refinement: to be taken further.
@@ -64,25 +65,25 @@ class Stop:
             Whether the labels have settled.
         """
         if self.settled:
-            return _until(refinement, canvas, lambda step: refinement.changes[step] == 0, running=2)
+            return (yield from _until(refinement, canvas, lambda step: refinement.changes[step] == 0, running=2))
         if self.tolerance is not None:
             least = self.tolerance
-            _until(refinement, canvas, lambda step: refinement.drifts[step] < least, running=1)
+            yield from _until(refinement, canvas, lambda step: refinement.drifts[step] < least, running=1)
         elif self.budget is not None:
-            _within(refinement, canvas, self.budget)
+            yield from _within(refinement, canvas, self.budget)
         else:
-            _count(refinement, canvas, self.steps or usual, keep)
+            yield from _count(refinement, canvas, self.steps or usual, keep)
         return refinement.changes[-1] == 0
 
 
-def _count(refinement: Refinement, canvas: Canvas, wanted: int, keep: bool) -> None:
+def _count(refinement: Refinement, canvas: Canvas, wanted: int, keep: bool) -> Asking[None]:
     """So many steps."""
     while (left := wanted - refinement.steps) > 0:
         take = left if refinement.whole else min(left, refinement.sweep)
-        refinement.advance(take, keep=keep or take < left, emit=canvas.paint, at=canvas.at(wanted, keep))
+        yield from refinement.advancing(take, keep=keep or take < left, emit=canvas.paint, at=canvas.at(wanted, keep))
 
 
-def _until(refinement: Refinement, canvas: Canvas, still: Callable[[int], bool], running: int) -> bool:
+def _until(refinement: Refinement, canvas: Canvas, still: Callable[[int], bool], running: int) -> Asking[bool]:
     """Steps until so many running are still (asked by their index); exact in tiles too, by going back within a sweep."""
     quiet = 0
     while refinement.steps < MOST_STEPS:
@@ -90,23 +91,23 @@ def _until(refinement: Refinement, canvas: Canvas, still: Callable[[int], bool],
         before, done, trace = refinement.estimate, refinement.steps, refinement.trace
         if trace is not None and take > 1:
             refinement.trace = trace.copy()
-        refinement.advance(take, emit=canvas.paint, at=canvas.at())
+        yield from refinement.advancing(take, emit=canvas.paint, at=canvas.at())
         for number in range(1, take + 1):
             quiet = quiet + 1 if still(done + number - 1) else 0
             if quiet == running:
                 if number < take:
                     refinement.back_to(before, done, trace)
-                    refinement.advance(number)
+                    yield from refinement.advancing(number)
                 return True
     return False
 
 
-def _within(refinement: Refinement, canvas: Canvas, budget: float) -> None:
+def _within(refinement: Refinement, canvas: Canvas, budget: float) -> Asking[None]:
     """As many steps as fit into the budget, judged by what the last one took."""
     began = time.perf_counter()
     while True:
         step_began = time.perf_counter()
-        refinement.advance(1, emit=canvas.paint, at=canvas.at())
+        yield from refinement.advancing(1, emit=canvas.paint, at=canvas.at())
         now = time.perf_counter()
         last = now - step_began if refinement.steps > 1 or not refinement.whole else 0.0
         if now - began + last > budget or refinement.steps >= MOST_STEPS:

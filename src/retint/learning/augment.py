@@ -45,9 +45,12 @@ class Augmentation:
 
 def view(
     image: Tensor, labels: Tensor, size: tuple[int, ...], centre: tuple[float, ...] | None,
-    augmentation: Augmentation, generator: torch.Generator,
+    augmentation: Augmentation, generator: torch.Generator, device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """A random view. Costs what the view holds, however large the image is.
+
+    On another device than the processor, the part of the image that the view needs is handed over once, and all is made of it
+    there: nothing comes back or waits.
 
     Args:
         image: (C, rows, columns) or (C, slices, rows, columns), uint8, uint16, bool or float, as `to_unit` takes them.
@@ -55,7 +58,8 @@ def view(
         size: rows and columns of the view; of a volume slices, rows and columns.
         centre: pixel or voxel that it should be about, as many numbers as in the size, or None for anywhere.
         augmentation: how far it may differ.
-        generator: the source of chance.
+        generator: the source of chance, on the processor.
+        device: where the view is made.
 
     Returns:
         The view (C, *size), float32; its labels (*size), int64; where it lies inside the image (1, *size), 0 or 1.
@@ -65,7 +69,7 @@ def view(
     """
     if labels.dim() == 2:
         about = None if centre is None else (0.0, *centre)
-        seen, truth, inside = view(image[:, None], labels[None], (1, *size), about, augmentation, generator)
+        seen, truth, inside = view(image[:, None], labels[None], (1, *size), about, augmentation, generator, device)
         return seen[:, 0], truth[0], inside[:, 0]
     depth, height, width = labels.shape
     scale = math.exp(_uniform(generator) * math.log(augmentation.scale))
@@ -93,13 +97,13 @@ def view(
     theta = torch.tensor([
         [flip * cos * across / width, -sin * down / width, 2 * x / width - 1],
         [flip * sin * across / height, cos * down / height, 2 * y / height - 1],
-    ])  # fmt: skip
+    ]).to(device)  # fmt: skip
     grid = F.affine_grid(theta[None], [1, 1, *size[1:]], align_corners=False)
-    pixels = torch.from_numpy(to_unit(image.numpy(), "image"))
+    pixels = torch.from_numpy(to_unit(image.numpy(), "image")).to(device)
     planes = pixels.flatten(0, 1)[None]  # slices as channels: the grid is worked out once
     seen = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
     seen = _lit(seen.view(len(image), -1, *size[1:]), augmentation, generator)
-    known = labels.float() + 1
+    known = labels.to(device).float() + 1
     truth = F.grid_sample(known[None], grid, mode="nearest", padding_mode="zeros", align_corners=False)[0].long() - 1
     if backwards:
         seen, truth = seen.flip(1), truth.flip(0)
@@ -115,27 +119,27 @@ def _lit(image: Tensor, augmentation: Augmentation, generator: torch.Generator) 
     if augmentation.light:
         gain = math.exp(augmentation.light * _normal(generator))
         gamma = math.exp(augmentation.light * _normal(generator))
-        top = float(image.amax()) if float(image.amin()) >= 0 else 0.0
-        if top:  # a signed image has no gamma
-            image = top * (image / top).clamp(min=1e-6) ** gamma
+        top = image.amax()
+        bent = top * (image / top).clamp(min=1e-6) ** gamma
+        image = torch.where((image.amin() >= 0) & (top > 0), bent, image)  # a signed image has no gamma
         middle = image.mean()
         contrast = math.exp(augmentation.light * _normal(generator))
         image = ((image - middle) * contrast + middle) * gain
         if image.shape[1] > 1:
-            spread = torch.randn(2, image.shape[1], 1, 1, generator=generator).clamp(-2, 2)
+            spread = torch.randn(2, image.shape[1], 1, 1, generator=generator).clamp(-2, 2).to(image.device)
             gains, contrasts = torch.exp(_SLICE_LIGHT * augmentation.light * spread)
             middles = image.mean((0, 2, 3), keepdim=True)
             image = ((image - middles) * contrasts + middles) * gains
     if augmentation.colour and image.shape[0] > 1:
-        gains = torch.exp(augmentation.colour * torch.randn(image.shape[0], 1, 1, 1, generator=generator))
+        gains = torch.exp(augmentation.colour * torch.randn(image.shape[0], 1, 1, 1, generator=generator)).to(image.device)
         grey = image.mean(0, keepdim=True)
         saturation = math.exp(2 * augmentation.colour * _normal(generator))
         image = (grey + (image - grey) * saturation) * gains
     if augmentation.blur and _chance(generator, augmentation.blur):
         image = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
     if augmentation.noise and _chance(generator, 0.3):
-        sigma = augmentation.noise * abs(_uniform(generator)) * float(image.std()) * 4
-        image = image + sigma * torch.randn(image.shape, generator=generator)
+        sigma = augmentation.noise * abs(_uniform(generator)) * image.std() * 4
+        image = image + sigma * torch.randn(image.shape, generator=_there(generator, image.device), device=image.device)
     return image
 
 
@@ -171,6 +175,13 @@ def _uniform(generator: torch.Generator) -> float:
 
 def _normal(generator: torch.Generator) -> float:
     return float(torch.randn((), generator=generator).clamp(-2, 2))
+
+
+def _there(generator: torch.Generator, device: torch.device) -> torch.Generator:
+    """A source of chance on a device, begun from this one; itself on the processor."""
+    if device.type != "cuda":
+        return generator
+    return torch.Generator(device).manual_seed(int(torch.randint(1 << 62, (), generator=generator)))
 
 
 def _chance(generator: torch.Generator, share: float) -> bool:

@@ -88,21 +88,16 @@ class Batches:
         augmentation: how far views differ.
         aimed: share of the views that are laid about a pixel of a class drawn evenly among the image's classes.
         seed: of all chance.
+        device: where the views are made, and stay.
     """
 
     def __init__(
         self, examples: Examples, size: int, crop: tuple[int, ...], mean: Sequence[float], std: Sequence[float],
-        augmentation: Augmentation, aimed: float, seed: int,
+        augmentation: Augmentation, aimed: float, seed: int, device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
-        self.examples, self.size, self.crop, self.augmentation, self.aimed, self.seed = (
-            examples,
-            size,
-            crop,
-            augmentation,
-            aimed,
-            seed,
-        )
-        self.mean, self.std = (torch.tensor(v).view(-1, *[1] * len(crop)) for v in (mean, std))
+        self.examples, self.size, self.crop, self.device = examples, size, crop, device
+        self.augmentation, self.aimed, self.seed = augmentation, aimed, seed
+        self.mean, self.std = (torch.tensor(v, device=device).view(-1, *[1] * len(crop)) for v in (mean, std))
         self._order = lru_cache(maxsize=2)(self._permutation)
 
     def __call__(self, number: int) -> tuple[Tensor, Tensor]:
@@ -116,7 +111,8 @@ class Batches:
         lap, place = divmod(number, len(self.examples))
         index = int(self._order(lap)[place])
         image, labels = self.examples.stored(index)
-        seen, truth, inside = view(image, labels, self.crop, self._aim(index, generator), self.augmentation, generator)
+        about = self._aim(index, generator)
+        seen, truth, inside = view(image, labels, self.crop, about, self.augmentation, generator, self.device)
         return (seen - self.mean) / self.std * inside, truth
 
     def _aim(self, index: int, generator: torch.Generator) -> tuple[float, ...] | None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
-from ..network.grid import MODES
+from ..network.grid import MEANS, MODES, log_probabilities_at_pixels
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
@@ -91,7 +91,9 @@ class Objective(nn.Module):
                 context = hidden if detail is None else laid_out(torch.cat([hidden, detail], 1))
                 with torch.no_grad():
                     logits = self.network.logits(context, None)
-            estimate, hints = self._begun(context.detach(), logits.detach(), labels, hinted, generator)
+            estimate, hints, drawn = self._begun(context.detach(), logits.detach(), labels, hinted, generator)
+            if drawn is not None:  # those hold whatever the network says
+                labels = labels.masked_fill(drawn, self.ignore)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
                 losses.append(self.pixels_loss(logits, labels, generator))
@@ -151,26 +153,24 @@ class Objective(nn.Module):
     @torch.no_grad()
     def _begun(
         self, context: Tensor, logits: Tensor, labels: Tensor, hinted: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Hints | None]:
-        """Where the window begins, and the hints of its steps.
+    ) -> tuple[Tensor, Hints | None, Tensor | None]:
+        """Where the window begins, the hints of its steps, and at which pixels they are.
 
         Strokes are drawn across the errors of the first step, and then kept while wandering, or across those of the start.
         """
-        estimate, hints = torch.softmax(logits, 1), None
+        estimate, hints, drawn = torch.softmax(logits, 1), None, None
         spoilt = torch.rand(len(logits), generator=generator) < self.spoilt
         early = bool(torch.rand((), generator=generator) < 0.5)
-        truth = torch.empty(0)
-        if bool((spoilt | hinted).any()):
-            truth = self._fitted(soft_labels(labels.cpu(), logits.shape[1], self.network.strides), logits)
         if early:
-            hints = self._strokes(truth, estimate, hinted, generator)
+            hints, drawn = self._strokes(labels, estimate, hinted, generator)
         estimate = self._wander(context, self._fed(estimate, hints), hints, generator)
         if bool(spoilt.any()):
+            truth = soft_labels(labels.cpu()[spoilt], logits.shape[1], self.network.strides)
             estimate = estimate.clone()
-            estimate[spoilt.to(estimate.device)] = corrupted(truth[spoilt], generator).to(estimate)
+            estimate[spoilt.to(estimate.device)] = corrupted(self._fitted(truth, logits), generator).to(estimate)
         if not early:
-            hints = self._strokes(truth, estimate, hinted, generator)
-        return self._fed(estimate, hints), hints
+            hints, drawn = self._strokes(labels, estimate, hinted, generator)
+        return self._fed(estimate, hints), hints, drawn
 
     def _wander(self, context: Tensor, estimate: Tensor, hints: Hints | None, generator: torch.Generator) -> Tensor:
         share = float(torch.rand((), generator=generator))
@@ -180,24 +180,29 @@ class Objective(nn.Module):
 
     def _fed(self, estimate: Tensor, hints: Hints | None) -> Tensor:
         """Y as W is to be given it: with the hints put back, and more than certain."""
-        fixed = None if hints is None else hints[1]
-        return emphasised(kept(estimate, hints), fixed, self.network.architecture.emphasis)
+        return emphasised(kept(estimate, hints), hints, self.network.architecture.emphasis)
 
-    @staticmethod
-    def _strokes(truth: Tensor, estimate: Tensor, hinted: Tensor, generator: torch.Generator) -> Hints | None:
-        """Strokes in those maps of a batch that are to have some."""
+    def _strokes(
+        self, labels: Tensor, estimate: Tensor, hinted: Tensor, generator: torch.Generator
+    ) -> tuple[Hints | None, Tensor | None]:
+        """Strokes in those maps of a batch that are to have some, as hints and at the pixels, (N, pixels ...), bool."""
         if not bool(hinted.any()):
-            return None
-        given, where = torch.zeros_like(truth), torch.zeros_like(truth[:, :1], dtype=torch.bool)
-        some = truth[hinted]
-        known = some.amax(1, keepdim=True) > 1.001 / truth.shape[1]
-        given[hinted], where[hinted] = strokes(some, known, estimate.cpu()[hinted].float(), generator)
-        return given.to(estimate), where.to(estimate.device)
+            return None, None
+        some, strides = hinted.to(labels.device), self.network.strides
+        found = part(log_probabilities_at_pixels(estimate[some].float(), strides).max(1).indices, map(slice, labels.shape[1:]))
+        drawn = torch.zeros_like(labels, dtype=torch.bool)
+        drawn[some] = strokes(labels[some], found, self.ignore, generator)
+        shares = soft_labels(labels.masked_fill(~drawn, self.ignore), estimate.shape[1], strides)
+        cover = drawn.float()[:, None]
+        if max(strides) > 1:
+            cover = MEANS[len(strides)](cover, tuple(strides), ceil_mode=True)
+        return (self._fitted(shares, estimate).to(estimate), self._fitted(cover, estimate, 0.0).to(estimate)), drawn
 
     @staticmethod
-    def _fitted(truth: Tensor, estimate: Tensor) -> Tensor:
+    def _fitted(truth: Tensor, estimate: Tensor, beyond: float | None = None) -> Tensor:
         """The truth on as many cells as the estimate has (views that are no whole number of periods have more)."""
         short = [n - m for n, m in zip(estimate.shape[2:], truth.shape[2:], strict=True)]
         if not any(short):
             return truth
-        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=1 / truth.shape[1])
+        value = 1 / truth.shape[1] if beyond is None else beyond
+        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=value)

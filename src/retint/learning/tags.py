@@ -136,15 +136,16 @@ class TaggedBatches:
         mean, std: of the channels, on the unit scale.
         augmentation: how far views differ.
         seed: of all chance.
+        device: where the views are made, and stay.
     """
 
     def __init__(
         self, tagged: Sequence[Tagged], size: int, crop: tuple[int, ...], channels: int, classes: int,
-        mean: Sequence[float], std: Sequence[float], augmentation: Augmentation, seed: int,
+        mean: Sequence[float], std: Sequence[float], augmentation: Augmentation, seed: int, device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
         self.tagged, self.size, self.crop, self.channels, self.classes = tagged, size, crop, channels, classes
-        self.augmentation, self.seed = replace(augmentation, scale=1.0), seed
-        self.mean, self.std = (torch.tensor(v).view(-1, 1, 1) for v in (mean, std))
+        self.augmentation, self.seed, self.device = replace(augmentation, scale=1.0), seed, device
+        self.mean, self.std = (torch.tensor(v, device=device).view(-1, 1, 1) for v in (mean, std))
         self._read = lru_cache(maxsize=4096)(self._pixels)
 
     @property
@@ -163,7 +164,7 @@ class TaggedBatches:
         index = int(torch.randint(len(self.tagged), (), generator=generator))
         image = self._read(index).float()
         blank = torch.zeros(image.shape[1:], dtype=torch.uint8)
-        seen, _, inside = view(image, blank, self.crop, None, self.augmentation, generator)
+        seen, _, inside = view(image, blank, self.crop, None, self.augmentation, generator, self.device)
         tags = torch.zeros(self.classes)
         tags[list(self.tagged[index].tags)] = 1.0
         return (seen - self.mean) / self.std * inside, tags, inside

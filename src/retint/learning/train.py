@@ -180,7 +180,7 @@ class Run:
         self.tagged = None
         if tagged:
             self.tagged = TaggedBatches(
-                tagged, together, crop, channels, classes, seen.mean, seen.std, augmentation, settings.seed
+                tagged, together, crop, channels, classes, seen.mean, seen.std, augmentation, settings.seed, self.device
             )
         tags = TagObjective(network, self.tagged is not None and self.tagged.single, settings.window + 1)
         self.network = network
@@ -188,7 +188,7 @@ class Run:
         self.objective, self.optimizer = self.fabric.setup(Mixed(pixels, tags), optimizer)
         self.average = Average(network, settings.average)
         self.batches = Batches(
-            self.learn, together, crop, seen.mean, seen.std, augmentation, settings.aimed, settings.seed
+            self.learn, together, crop, seen.mean, seen.std, augmentation, settings.aimed, settings.seed, self.device
         )
         views = max(_LEAST_VIEWS, round(seen.pixels / math.prod(crop)))
         self.per_epoch = max(1, round(views / together))

@@ -1,4 +1,4 @@
-"""Hints: cells whose classes a person fixed. They hold at every step, and W is told which they are."""
+"""Hints: pixels whose classes a person fixed. They hold at every step, and W is told which they are."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import torch
 from torch import Tensor
 
 Hints = tuple[Tensor, Tensor]
-"""Shares of the classes (N, K, cells ...), and where they hold (N, 1, cells ...), bool."""
+"""Shares of the classes among the fixed pixels of each label cell (N, K, cells ...), and the share of its pixels that are fixed
+(N, 1, cells ...), from 0 to 1."""
 
 
 def kept(estimate: Tensor, hints: Hints | None) -> Tensor:
-    """Y with the hints put back as they were given, (N, K, cells ...)."""
-    return estimate if hints is None else torch.where(hints[1], hints[0], estimate)
+    """Y with the hints put back as they were given, (N, K, cells ...): of a cell, as much as is fixed; the rest stays the network's."""
+    return estimate if hints is None else torch.lerp(estimate, *hints)
 
 
-def emphasised(estimate: Tensor, fixed: Tensor | None, emphasis: float) -> Tensor:
-    """Y as W is fed it: where hints hold it counts `emphasis` times.
+def emphasised(estimate: Tensor, hints: Hints | None, emphasis: float) -> Tensor:
+    """Y as W is fed it: what hints hold counts `emphasis` times.
 
     A probability of one is what the network may well have given itself; more than that, only a person gives.
 
     Args:
         estimate: Y, hints put back, (N, K, cells ...).
-        fixed: where they hold, (N, 1, cells ...), bool; None: nowhere.
+        hints: those that were put back, if there are any.
         emphasis: of the architecture.
     """
-    return estimate if fixed is None or emphasis == 1 else torch.where(fixed, emphasis * estimate, estimate)
+    return estimate if hints is None or emphasis == 1 else estimate + (emphasis - 1) * hints[1] * hints[0]

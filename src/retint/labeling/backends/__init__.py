@@ -13,6 +13,7 @@ from torch import Tensor
 from ...errors import RetintError
 from ...export.graphs import refuse
 from .fused import Fused, possible
+from .replayed import Replayed
 
 if TYPE_CHECKING:
     from ...network import RecurrentNetwork
@@ -48,6 +49,8 @@ def engine(name: Backend, network: RecurrentNetwork) -> Engine:
         RetintError: it does not go with this network, or is not installed.
     """
     if name in ("auto", "torch"):
+        if next(network.parameters()).device.type == "cuda":
+            return Replayed(network)
         return Fused(network) if possible(network) else network
     if name not in BACKENDS:
         raise RetintError(f"--backend {name}: expected one of {', '.join(BACKENDS)}")
