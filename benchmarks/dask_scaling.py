@@ -2,15 +2,20 @@
 
 Both clusters are started once, and each worker loads the model once: a small image is labelled first, which does not
 count. Then they label the same image in the same blocks, in turn; what counts is the labelling, from the image to the file.
+
+How far two cores can get is measured beside it: two processes that know nothing of each other, of one thread each, label blocks
+from memory again and again, at the same time and one alone; of each, twice the time alone over the time together.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import tempfile
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in the workers
@@ -23,6 +28,42 @@ from huge import make
 from retint.images import open_regions
 from retint.labeling.cluster import label_on_cluster, local_cluster
 from retint.labeling.large import LargeWish
+from retint.network.hardware import keep_memory
+
+
+def labeller(name: str, side: int, steps: int, orders: Connection) -> None:
+    """A process that labels a block so many times whenever it is told to, and says how long that took."""
+    keep_memory()
+    model, image = retint.load(name), np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    model.label(image, steps)
+    orders.send(0.0)
+    while times := orders.recv():
+        began = time.perf_counter()
+        for _ in range(times):
+            model.label(image, steps)
+        orders.send(time.perf_counter() - began)
+
+
+def without_dask(model: str, side: int, steps: int, runs: int, times: int = 16) -> list[float]:
+    """What two such processes do in the time of one, in each run."""
+    context, pipes, ratios = multiprocessing.get_context("spawn"), [], []
+    for _ in range(2):
+        here, there = context.Pipe()
+        context.Process(target=labeller, args=(model, side, steps, there), daemon=True).start()
+        pipes.append(here)
+    for pipe in pipes:
+        pipe.recv()
+    for _ in range(runs):
+        alone = []
+        for pipe in pipes:
+            pipe.send(times)
+            alone.append(pipe.recv())
+        for pipe in pipes:
+            pipe.send(times)
+        ratios.append(round(sum(one / both for one, both in zip(alone, [pipe.recv() for pipe in pipes], strict=True)), 3))
+    for pipe in pipes:
+        pipe.send(0)
+    return ratios
 
 
 def main() -> None:
@@ -58,12 +99,14 @@ def main() -> None:
             for workers in clusters:
                 times[workers].append(label(image, workers, given.tile))
                 print(workers, "workers", times[workers][-1], "s", flush=True)
+    bare = without_dask(given.model, given.tile, given.steps, given.runs)
     ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
     table = {
         "rows, columns": [given.rows, given.size], "model": given.model, "steps": given.steps, "block": given.tile,
         "first labelling, seconds": started, "seconds": times, "cores": os.cpu_count(),
         "load of the machine, mean of a minute": round(os.getloadavg()[0], 2),
         "two workers against one": round(float(np.median(ratios)), 3),
+        "two processes without Dask against one": round(float(np.median(bare)), 3), "of each run": bare,
     }  # fmt: skip
     print(json.dumps(table, indent=1))
     if not given.quick:
