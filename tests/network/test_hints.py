@@ -7,18 +7,19 @@ from retint.network.hints import emphasised, kept
 
 
 def test_hints_are_put_back_and_count_as_often_as_the_emphasis_says():
-    estimate, given = torch.rand(2, 3, 5, 4), torch.rand(2, 3, 5, 4)
-    fixed = torch.randint(3, (2, 1, 5, 4)) / 2
-    hints = given, fixed
+    estimate, given = torch.softmax(torch.rand(2, 3, 5, 4), 1), torch.softmax(torch.rand(2, 3, 5, 4), 1)
+    share = torch.randint(3, (2, 1, 5, 4)) / 2
+    hints = share * given, 1 - share
     y = kept(estimate, hints)
     fed = emphasised(y, hints, 2.0)
-    all_, none, half = ((fixed == share).expand_as(y) for share in (1, 0, 0.5))
+    all_, none, half = ((share == value).expand_as(y) for value in (1, 0, 0.5))
     assert torch.equal(y[all_], given[all_])
     assert torch.equal(fed[all_], 2 * given[all_])
     assert torch.equal(y[none], estimate[none])
     assert torch.equal(fed[none], estimate[none])
     torch.testing.assert_close(y[half], (given + estimate)[half] / 2)
     torch.testing.assert_close(fed[half], given[half] + estimate[half] / 2)
+    torch.testing.assert_close(y.sum(1), torch.ones_like(y[:, 0]))
     assert kept(estimate, None) is estimate
     assert emphasised(y, None, 2.0) is y
 

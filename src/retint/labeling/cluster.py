@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -202,13 +203,13 @@ def _loaded(file: Path, device: str) -> Model:
 @contextmanager
 def local_cluster(workers: int) -> Iterator[Any]:
     """A Dask cluster of so many workers of one thread on this machine. They are not sampled a hundred times a second, as Dask's
-    are for its profile: where all cores compute, nothing is left over for it."""
+    are for its profile: where all cores compute, nothing is left over for it. What they log when the cluster ends is for nobody."""
     import dask
     import distributed
 
     make: Any = distributed.LocalCluster
     with dask.config.set({"distributed.worker.profile.enabled": False}):
-        made = make(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        made = make(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL)
     with made:
         yield made
 

@@ -57,7 +57,7 @@ class KeptSteps:
         parameter = next(network.parameters())
         self._device, self._dtype = parameter.device, parameter.dtype
         self._tolerance = TOLERANCE.get(self._dtype, min(TOLERANCE.values()))
-        self._given, self._fixed = self._plane(), torch.zeros((1, 1, *self.cells), device=self._device)
+        self._fixed, self._rest = self._plane(), torch.ones((1, 1, *self.cells), device=self._device)
         self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
         self._readout = FinerReadout.of(network) if possible(network) else None
         self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else None
@@ -69,8 +69,8 @@ class KeptSteps:
     def bytes(self) -> int:
         """What the arrays that are held take."""
         tensors = [
-            self._given,
             self._fixed,
+            self._rest,
             self._context,
             *self.estimates,
             *([] if self._start is None else [self._start]),
@@ -132,9 +132,8 @@ class KeptSteps:
         """
         hinted, context = list(hinted), self._renew(seen)
         for box in hinted:
-            shares, fixed = self._hints.shares(box)
-            cut(self._given, box).copy_(shares)
-            cut(self._fixed, box).copy_(fixed)
+            for plane, part in zip((self._fixed, self._rest), self._hints.hints(box), strict=True):
+                cut(plane, box).copy_(part)
         always = [self._periods(box) for box in hinted] + context
         changed = hinted if self._start is not None else []
         told = hinted if self._network.architecture.emphasis != 1 else []  # W is fed more there, whatever Y was
@@ -163,8 +162,8 @@ class KeptSteps:
 
     def _hints_in(self, box: Box) -> Hints | None:
         """Those of a box; None if it has none."""
-        fixed = cut(self._fixed, box)
-        return (cut(self._given, box), fixed) if bool(fixed.any()) else None
+        rest = cut(self._rest, box)
+        return (cut(self._fixed, box), rest) if bool((rest < 1).any()) else None
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""

@@ -171,8 +171,8 @@ class Refinement:
         context = yield Ask(self._engine, "context", (self.source.region(box).to(self._device, self._dtype),))
         hints = None
         if self.hints is not None:
-            shares, fixed = self.hints.shares(tile.outer)
-            hints = shares.to(self._device), fixed.to(self._device)
+            fixed, rest = self.hints.hints(tile.outer)
+            hints = laid_out(fixed.to(self._device)), rest.to(self._device)
         if self.whole:
             self._prepared = context, hints
         return context, hints

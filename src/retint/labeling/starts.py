@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import RetintError
+from ..network.hints import Hints
 from .pixels import bands
 from .resample import linear, nearest
 from .source import array_of
@@ -56,22 +57,24 @@ class LabelMap:
         self._labels, self._classes, self._size, self._strides = labels, classes, size, strides
 
     def estimate(self, box: Box) -> Tensor:
-        """The shares in a box of label cells, (1, K, cells ...), float32."""
-        return self.shares(box)[0]
+        """The shares of the classes among the labelled pixels of each cell of a box, (1, K, cells ...), float32."""
+        return _distribution(self._planes(box)[0])
 
-    def shares(self, box: Box) -> tuple[Tensor, Tensor]:
-        """Shares of the classes among the labelled pixels of each cell of a box, and the share of its pixels that are labelled
-        (1, 1, cells ...), of those in the image."""
+    def hints(self, box: Box) -> Hints:
+        """Labels as hints in a box of label cells; of a cell at the image's end, the pixels in the image count."""
+        planes, inside = self._planes(box)
+        fixed = planes / inside.clamp(min=torch.finfo(planes.dtype).tiny)
+        return fixed, 1 - fixed.sum(1, keepdim=True)
+
+    def _planes(self, box: Box) -> tuple[Tensor, Tensor]:
+        """Of each cell of a box, the share of each class (1, K, cells ...), and that of the pixels in the image."""
         part = self._labels
         for axis, (a, b) in enumerate(_pixels(box, self._size, self._strides)):
             old, new = part.shape[axis], self._size[axis]
             index = slice(a, b) if old == new else nearest(a, b, old, new).index[:, 0]
             part = part[(slice(None),) * axis + (index,)]
-        planes = torch.cat(
-            [_mean(torch.from_numpy(part == k).float(), box, self._strides) for k in range(self._classes)], 1
-        )
-        inside = _mean(torch.ones(part.shape), box, self._strides)
-        return _distribution(planes), planes.sum(1, keepdim=True) / inside.clamp(min=torch.finfo(inside.dtype).tiny)
+        each = (_mean(torch.from_numpy(part == k).float(), box, self._strides) for k in range(self._classes))
+        return torch.cat(list(each), 1), _mean(torch.ones(part.shape), box, self._strides)
 
 
 class ProbabilityMap:

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
-from ..network.grid import MEANS, MODES, log_probabilities_at_pixels
+from ..network.grid import MODES, log_probabilities_at_pixels
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
 from .misled import misled
 from .overlap import lovasz_softmax
-from .starts import corrupted, soft_labels
+from .starts import corrupted, shares, soft_labels
 from .strokes import strokes
 
 _EACH = 8
@@ -167,7 +167,7 @@ class Objective(nn.Module):
         if bool(spoilt.any()):
             truth = soft_labels(labels.cpu()[spoilt], logits.shape[1], self.network.strides)
             estimate = estimate.clone()
-            estimate[spoilt.to(estimate.device)] = corrupted(self._fitted(truth, logits), generator).to(estimate)
+            estimate[spoilt.to(estimate.device)] = corrupted(self._fitted(truth, logits, 1 / logits.shape[1]), generator).to(estimate)
         if not early:
             hints, drawn = self._strokes(labels, estimate, hinted, generator)
         return self._fed(estimate, hints), hints, drawn
@@ -192,17 +192,12 @@ class Objective(nn.Module):
         found = part(log_probabilities_at_pixels(estimate[some].float(), strides).max(1).indices, map(slice, labels.shape[1:]))
         drawn = torch.zeros_like(labels, dtype=torch.bool)
         drawn[some] = strokes(labels[some], found, self.ignore, generator)
-        shares = soft_labels(labels.masked_fill(~drawn, self.ignore), estimate.shape[1], strides)
-        cover = drawn.float()[:, None]
-        if max(strides) > 1:
-            cover = MEANS[len(strides)](cover, tuple(strides), ceil_mode=True)
-        return (self._fitted(shares, estimate).to(estimate), self._fitted(cover, estimate, 0.0).to(estimate)), drawn
+        fixed = shares(labels.masked_fill(~drawn, self.ignore), estimate.shape[1], strides)
+        fixed = self._fitted(fixed, estimate, 0.0).to(estimate)
+        return (fixed, 1 - fixed.sum(1, keepdim=True)), drawn
 
     @staticmethod
-    def _fitted(truth: Tensor, estimate: Tensor, beyond: float | None = None) -> Tensor:
+    def _fitted(truth: Tensor, estimate: Tensor, beyond: float) -> Tensor:
         """The truth on as many cells as the estimate has (views that are no whole number of periods have more)."""
         short = [n - m for n, m in zip(estimate.shape[2:], truth.shape[2:], strict=True)]
-        if not any(short):
-            return truth
-        value = 1 / truth.shape[1] if beyond is None else beyond
-        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=value)
+        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=beyond) if any(short) else truth

@@ -21,12 +21,17 @@ def soft_labels(labels: Tensor, classes: int, strides: Sequence[int]) -> Tensor:
 
     What is no class counts as unlabelled; a cell without a labelled pixel holds the uniform distribution.
     """
+    planes = shares(labels, classes, strides)
+    total = planes.sum(1, keepdim=True)
+    return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes)
+
+
+def shares(labels: Tensor, classes: int, strides: Sequence[int]) -> Tensor:
+    """The same as shares of all pixels of a cell, unlabelled ones too."""
     each = ((labels == k).float()[:, None] for k in range(classes))  # planes that fit a cache: one_hot takes ten times as long
     if max(strides) > 1:
         each = (MEANS[len(strides)](plane, tuple(strides), ceil_mode=True) for plane in each)
-    planes = torch.cat(list(each), 1)
-    total = planes.sum(1, keepdim=True)
-    return torch.where(total > 0, planes / total.clamp(min=1e-6), 1.0 / classes)
+    return torch.cat(list(each), 1)
 
 
 def corrupted(truth: Tensor, generator: torch.Generator) -> Tensor:

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 Hints = tuple[Tensor, Tensor]
-"""Shares of the classes among the fixed pixels of each label cell (N, K, cells ...), and the share of its pixels that are fixed
-(N, 1, cells ...), from 0 to 1."""
+"""Of each label cell, the shares of its pixels that are fixed to be of each class (N, K, cells ...), and the share of those that
+are not fixed (N, 1, cells ...); together 1."""
 
 
 def kept(estimate: Tensor, hints: Hints | None) -> Tensor:
     """Y with the hints put back as they were given, (N, K, cells ...): of a cell, as much as is fixed; the rest stays the network's."""
-    return estimate if hints is None else torch.lerp(estimate, *hints)
+    return estimate if hints is None else torch.addcmul(hints[0], estimate, hints[1])
 
 
 def emphasised(estimate: Tensor, hints: Hints | None, emphasis: float) -> Tensor:
@@ -25,4 +25,4 @@ def emphasised(estimate: Tensor, hints: Hints | None, emphasis: float) -> Tensor
         hints: those that were put back, if there are any.
         emphasis: of the architecture.
     """
-    return estimate if hints is None or emphasis == 1 else estimate + (emphasis - 1) * hints[1] * hints[0]
+    return estimate if hints is None or emphasis == 1 else torch.add(estimate, hints[0], alpha=emphasis - 1)
