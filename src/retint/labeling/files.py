@@ -238,29 +238,27 @@ def _computed(
     pieces: Callable[[int, int], None] | None,
 ) -> list[Callable[[], Row]]:  # fmt: skip
     """Label the images of a group; for each, what is left to do, which raises what went wrong."""
-    done: list[Callable[[], Row]] = [partial(_raise, begun) for begun in several]
-    small = {n: begun for n, begun in enumerate(several) if isinstance(begun, _Begun) and begun.image is not None}
-    for n, begun in enumerate(several):
-        if isinstance(begun, _Begun) and n not in small:
+    labelled = iter(together([_labelling(model, begun, wish) for begun in several if isinstance(begun, _Begun) and begun.image]))
+    left: list[Callable[[], Row]] = []
+    for begun in several:
+        if isinstance(begun, Exception):
+            left.append(partial(_told, begun))
+        elif begun.image is None:
             assert begun.reader is not None
-            row = _attempted(partial(_label_large, model, begun.reader, begun.files, wish, say, pieces))
-            done[n] = partial(_raise, row) if isinstance(row, Exception) else partial(_told, row)
-    labelled = together([_labelling(model, begun, wish) for begun in small.values()])
-    for (n, begun), labeling in zip(small.items(), labelled, strict=True):
-        if isinstance(labeling, Labeling):
-            done[n] = partial(_finish, model, begun, labeling, wish)
+            call = partial(_label_large, model, begun.reader, begun.files, wish, say, pieces)
+            left.append(partial(_told, _attempted(call)))
+        elif isinstance(labeling := next(labelled), Labeling):
+            left.append(partial(_finish, model, begun, labeling, wish))
         elif isinstance(labeling, _EXPECTED):
-            done[n] = partial(_raise, labeling)
+            left.append(partial(_told, labeling))
         else:
             raise labeling
-    return done
+    return left
 
 
-def _raise(error: Any) -> Row:
-    raise error
-
-
-def _told(row: Row) -> Row:
+def _told(row: Row | Exception) -> Row:
+    if isinstance(row, Exception):
+        raise row
     return row
 
 
