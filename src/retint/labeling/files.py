@@ -238,7 +238,7 @@ def _computed(
     pieces: Callable[[int, int], None] | None,
 ) -> list[Callable[[], Row]]:  # fmt: skip
     """Label the images of a group; for each, what is left to do, which raises what went wrong."""
-    labelled = iter(together([_labelling(model, begun, wish) for begun in several if isinstance(begun, _Begun) and begun.image]))
+    labelled = iter(together([_labelling(model, begun, wish) for begun in several if isinstance(begun, _Begun) and begun.image is not None]))
     left: list[Callable[[], Row]] = []
     for begun in several:
         if isinstance(begun, Exception):
