@@ -4,7 +4,7 @@ python benchmarks/sequences.py --data DIR [--ways default none strong] [--epochs
 
 Validation images of `val` come from one of the training sequences and flatter; this does not. Every way of augmentation
 sees the same number of views from the same seed. Rows are added to the results as they come; a row that is there already,
-for the same settings, is not run again.
+for the same settings, is not run again. Another architecture than the usual one has a file of its own.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def main() -> None:
     options.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = options.parse_args()
     settings = {"arch": given.arch, "epochs": given.epochs, "crop": given.crop, "batch": given.batch}
-    file = RESULTS / "sequences.json"
+    name = "sequences" if given.arch == options.get_default("arch") else f"sequences-{given.arch}"
+    file = RESULTS / f"{name}.json"
     before = json.loads(file.read_text()) if file.exists() else {}
     rows = before["rows"] if settings.items() <= before.items() else []
     for sequence in SEQUENCES:
@@ -71,7 +72,7 @@ def main() -> None:
             miou = {step: row["miou"] for step, row in figures["steps"].items()}
             rows.append({"left_out": sequence, "images": figures["images"], "augmentation": way, "miou": miou})
             print(rows[-1], flush=True)
-            write("sequences", {**settings, "mean_at_8_steps": means(rows), "rows": rows})
+            write(name, {**settings, "mean_at_8_steps": means(rows), "rows": rows})
 
 
 def means(rows: list[dict]) -> dict[str, float]:
