@@ -7,7 +7,8 @@ U and W, which is 92 % of the weights, went on to the third. The first stage of 
 The first four stages of `street` and the first two of `vessel` were run with AdamW, before Muon was the optimiser. The last stages
 of both were run with one thread on a processor with bfloat16 instructions; the sixth of `street` from a `standard-8-4` with fewer
 layers of detail. Its seventh was run without swapped regions (`retint.learning.misled`) and stopped after 11 of its 20 epochs;
-what ships is the mean of the last and the sixth (three fifths, two fifths).
+what ships is the mean of the last and the sixth (three fifths, two fifths). The second stage of `membrane`, too, ran on a processor
+with bfloat16 instructions, one thread beside another, and so did its third, begun from the first as well; what ships is the mean of all three.
 """
 
 from __future__ import annotations
@@ -42,11 +43,17 @@ RECIPES = {
             Settings(arch="standard-8-4", epochs=20, rate=2e-3, seed=11, crop=(320, 320), average=0.999, rare=0.2, overlap=0.6, spoilt=0.4, hinted=0.6, misled=1.0, augmentation=Augmentation(scale=1.75)),
             Settings(arch="standard-8-4", epochs=16, rate=2e-3, seed=11, crop=(320, 320), average=0.999, rare=0.2, overlap=0.6, spoilt=0.4, hinted=0.6, misled=1.0, augmentation=Augmentation(scale=1.75)),
         ),
-        "mean": (6, 0.4),
+        "mean": {6: 0.4},
         "notes": "Street scenes from a car at about 480 x 360 pixels, daylight. Trained on CamVid (Brostow, Fauqueur, Cipolla 2009).",
     },
     "membrane": {
-        "data": "em", "stages": (Settings(arch="small-2", minutes=13, rate=4e-3),), "colours": ((230, 60, 40), (60, 140, 220)),
+        "data": "em", "stages": (
+            Settings(arch="small-2", minutes=13, rate=4e-3),
+            Settings(arch="small-2", minutes=9, rate=2e-3, seed=1, average=0.999),
+            Settings(arch="small-2", minutes=9, rate=3e-3, seed=2, average=0.999),
+        ),
+        "begin": {3: 1}, "mean": {1: 1 / 3, 2: 1 / 3},
+        "colours": ((230, 60, 40), (60, 140, 220)),
         "notes": "Cell membranes in electron microscopy of fly nerve cord, 4 nm pixels. Trained on ISBI 2012 (Arganda-Carreras et al. 2015).",
     },
     "vessel": {
@@ -61,17 +68,21 @@ RECIPES = {
 }  # fmt: skip
 
 
-def mix(out: Path, earlier: Path, share: float, data: Path) -> None:
-    """Make a model the mean of itself and an earlier one that it was trained on from (Wortsman et al. 2022, Model soups): where the
-    later stages taught it something at a price, less is paid than is kept. Its scores and its temperature are taken anew."""
-    (last, card), (first, _) = load_model(out), load_model(earlier)
-    card = dataclasses.replace(card, temperature=1.0, trained_on={**card.trained_on, "mean with the earlier": share})
-    save_model(out, {name: (1 - share) * last[name] + share * first[name] for name in last}, card)
+def mix(out: Path, others: dict[Path, float], data: Path) -> None:
+    """Make a model the mean of itself and others that began from the same one, or that it began from, with these shares (Wortsman et
+    al. 2022, Model soups): where a stage taught something at a price, less is paid than is kept. Scores and temperature are taken anew."""
+    last, card = load_model(out)
+    card = dataclasses.replace(card, temperature=1.0, trained_on={**card.trained_on, "mean with others": sum(others.values())})
+    mean = {name: (1 - sum(others.values())) * tensor for name, tensor in last.items()}
+    for other, share in others.items():
+        for name, tensor in load_model(other)[0].items():
+            mean[name] += share * tensor
+    save_model(out, mean, card)
     found = evaluate(retint.load(out), data, "val", fit=True)
     scores = {str(n): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for n, c in found.confusions.items()}
     save_calibrated(found, out, out)
     tensors, card = load_model(out)
-    save_model(out, tensors, dataclasses.replace(card, scores={"images": found.images, "steps": scores}))
+    save_model(out, tensors, dataclasses.replace(card, scores={"images": found.images, "steps": scores, "fitted": found.to_dict()["fitted"]}))
 
 
 def main() -> None:
@@ -86,18 +97,18 @@ def main() -> None:
         data = (
             retina_parts(given.data, Path(folder) / "retina") if given.name == "vessel" else given.data / recipe["data"]
         )
-        before: Path | None = None
+        files: dict[int, Path] = {}
         for number, settings in enumerate(recipe["stages"], start=1):
+            before = files.get(recipe.get("begin", {}).get(number, number - 1))
             last_one = number == len(recipe["stages"])
             file = out if last_one else out.with_name(f"{out.stem}-stage{number}.safetensors")
             if last_one or not file.exists():
                 stage = dataclasses.replace(settings, start=None if before is None else str(before))
                 resume = given.resume and checkpoint_path(file).exists()
                 print(train(data, file, stage, resume=resume, report=reporter(given.name), note=print))
-            before = file
+            files[number] = file
         if "mean" in recipe:
-            number, share = recipe["mean"]
-            mix(out, out.with_name(f"{out.stem}-stage{number}.safetensors"), share, data)
+            mix(out, {files[number]: share for number, share in recipe["mean"].items()}, data)
     tensors, card = load_model(out)
     save_model(out, tensors, dataclasses.replace(card, colours=recipe["colours"], notes=recipe["notes"]))
 
