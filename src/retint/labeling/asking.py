@@ -97,13 +97,13 @@ class _Batches:
         if len(asks) == 1:
             return [first.answer()]
         with torch.inference_mode():
-            joined = [_cat(values) for values in zip(*(ask.arguments for ask in asks), strict=True)] if first.function == "context" else None
-            if joined is None:
+            if first.function == "context":
+                joined: tuple[Any, ...] = (_cat([ask.arguments[0] for ask in asks]),)
+            else:
                 contexts, estimates = zip(*(ask.arguments for ask in asks), strict=True)
-                context = before[numbers] if numbers in before else _cat(contexts)
-                self._contexts[numbers] = context
-                joined = [context, _cat(estimates)]
-            return _apart(first._replace(arguments=tuple(joined)).answer(), len(asks))
+                self._contexts[numbers] = before[numbers] if numbers in before else _cat(contexts)
+                joined = self._contexts[numbers], _cat(estimates)
+            return _apart(first._replace(arguments=joined).answer(), len(asks))
 
 
 def _sizes(value: Any) -> Any:
