@@ -13,6 +13,7 @@ from retint.benching.scene import scene
 from retint.benching.show import plot, table
 from retint.benching.training import Iterations
 from retint.benching.turns import Times
+from retint.cli.main import main
 from retint.errors import RetintError
 from retint.network import build
 from retint.network.catalogue import CATALOGUE
@@ -42,7 +43,7 @@ def _times(**taken):
 def cheap(monkeypatch):
     """Limits that take no time."""
 
-    def measure(self, threads, least):
+    def measure(self, threads, least, device):
         self.convolution = {"float32": {threads: 100.0}, "bfloat16": {threads: 100.0}}
         self.memory = {threads: 10.0}
 
@@ -67,6 +68,23 @@ def test_rows_are_what_the_network_computes(cheap):
     assert ratio == pytest.approx(rows[2]["seconds"] / rows[1]["seconds"], abs=1e-3)
     assert any("round 1 of 1" in line for line in notes)
     assert json.loads(json.dumps(report.to_dict()))["stopped"] is False
+
+
+def test_several_images_at_a_time_where_one_does_not_fill_the_device(cheap, monkeypatch):
+    monkeypatch.setattr(labelling, "TOGETHER", {"cpu": 3})
+    settled = []
+    monkeypatch.setattr("retint.benching.measure.settle", settled.append)
+    report = bench(TINY)
+    one, many = (next(r for r in report.rows if r["what"] == what) for what in ("3 steps", "3 steps, 3 images at a time"))
+    assert many["GFLOP"] == pytest.approx(3 * one["GFLOP"])
+    assert many["seconds per megapixel"] == pytest.approx(1e6 * many["seconds"] / (3 * 32 * 48))
+    assert len(settled) == 2 * len(report.rows)  # warming up, and one round
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu_is_said_in_one_line(capsys):
+    assert main(["bench", "--device", "cuda", "--quick"]) == 1
+    assert "--device cuda: no CUDA device here; use --device cpu" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_was_measured(cheap, monkeypatch, tmp_path):

@@ -1,5 +1,7 @@
 """An image given row by row is labelled as the whole is, and bands and pieces do not show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,8 +29,8 @@ def lively(arch, channels=3, seed=0):
 
 
 @pytest.mark.parametrize("arch", ["fig-9-17", "small-2", "small-8-4", "jain-2007", "slices-2"])
-@given(bands=st.lists(st.integers(1, 4), min_size=1, max_size=4))
-def test_rows_equal_the_whole_at_every_step(arch, bands):
+@given(bands=st.lists(st.integers(1, 4), min_size=1, max_size=4), across=st.sampled_from((1, 2, 4, 6)))
+def test_rows_equal_the_whole_at_every_step(arch, bands, across):
     network = make_model(arch, 2)._folded
     periods = [g.period for g in network.geometry]
     size = [p * 6 for p in periods]
@@ -38,8 +40,13 @@ def test_rows_equal_the_whole_at_every_step(arch, bands):
     rows, found, first = Rows(network, 3), [[], [], []], 0
     for number in range(100):
         last = min(first + bands[number % len(bands)] * periods[0], size[0])
-        for step, part in zip(found, rows.push(image[:, :, first:last], last == size[0]), strict=True):
-            step.extend([] if part is None else [part])
+        counts = rows.begin(last - first, last == size[0])
+        blocks = image[:, :, first:last].split(across * periods[-1], -1)
+        parts = [rows.push(block, n == len(blocks)) for n, block in enumerate(blocks, start=1)]
+        for step, count, columns in zip(found, counts, zip(*parts, strict=True), strict=True):
+            there = [part for part in columns if part is not None]
+            step.extend([torch.cat(there, -1)] if there else [])
+            assert sum(part.shape[2] for part in step[-1:] if there) == count
         if (first := last) == size[0]:
             break
     for step, expected in zip(found, whole, strict=True):
@@ -52,17 +59,18 @@ def test_networks_whose_planes_change_their_size_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("arch", "size", "tile", "scale"),
-    [("small-4", (130, 150), None, 1.0), ("small-4", (130, 150), 64, 1.0), ("small-8-4", (90, 117), (16, 48), 1.0),
-     ("small-4", (70, 61), 48, 0.7), ("slices-2", (12, 24, 20), (16, 16, 16), 1.0)],
+    ("arch", "size", "tile", "scale", "block"),
+    [("small-4", (130, 150), None, 1.0, None), ("small-4", (130, 150), 64, 1.0, 16), ("small-8-4", (90, 117), (16, 48), 1.0, 24),
+     ("small-8-4", (90, 117), None, 1.0, 16), ("small-4", (70, 61), 48, 0.7, 8), ("slices-2", (12, 24, 20), (16, 16, 16), 1.0, None)],
 )  # fmt: skip
-def test_lanes_and_pieces_equal_the_whole(arch, size, tile, scale):
+def test_lanes_pieces_and_blocks_equal_the_whole(arch, size, tile, scale, block):
     model = lively(arch)
     image = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
     whole = model.label(image, 3, scale=scale)
     assert len(np.unique(whole.labels)) > 1
     network, source = model.network(), Source(image, model.card, model.dims, "image", scale)
     plan = lanes(network, size, 3, tile, scale)
+    plan = replace(plan, block=block or plan.block)
     pieces = [plan.piece(number) for number in range(plan.count)]
     labels, changed = np.full(size, 9, np.uint8), np.zeros(3, int)
     for lane in plan.lanes:
@@ -92,24 +100,6 @@ def test_changes_are_counted_alike_in_bfloat16_whole_by_region_and_in_sessions()
     assert np.allclose(by_region, whole.changes, atol=0.01)
     assert np.allclose(in_session, whole.changes, atol=0.01)
     assert max(*by_region[8:], *in_session[8:]) <= 0.01
-
-
-def test_the_end_of_an_image_is_no_larger_at_a_time_than_its_bands(monkeypatch):
-    """All that steps have waited for comes at once there."""
-    network, taken = make_model("small-4")._folded, {False: [0], True: [0]}
-    rows, band = Rows(network, 8), 2 * network.geometry[0].period
-    image = torch.zeros(1, 3, 20 * band, 32)
-    for step in rows._steps[1:]:
-        push = step._feedback.push
-        monkeypatch.setattr(
-            step._feedback, "push",
-            lambda given, last, push=push: taken[ended].append(0 if given is None else given.shape[2]) or push(given, last),
-        )  # fmt: skip
-    for first in range(0, image.shape[2], band):
-        ended = first + band == image.shape[2]
-        estimates = rows.push(image[:, :, first : first + band], ended)
-    assert estimates[-1].shape[2] > max(taken[False])
-    assert 0 < max(taken[True]) <= max(taken[False])
 
 
 def test_few_lanes_so_that_halos_cost_little():

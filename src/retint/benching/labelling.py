@@ -26,6 +26,8 @@ from .report import FOREST, TUNED, UNET, Report, Task, steps_of
 from .scene import scene
 
 CLASSES = 11
+TOGETHER = {"cuda": 16}
+"""Images that a device is given at a time too, where one does not fill it."""
 
 
 def labelling(options: Options, report: Report, note: Callable[[str], None]) -> list[Task]:
@@ -33,7 +35,7 @@ def labelling(options: Options, report: Report, note: Callable[[str], None]) -> 
     image, labels = scene(options.size, CLASSES)
     tasks: list[Task] = []
     for name in (*options.models, *options.architectures):
-        model = load(name, "cpu") if name in options.models else _fresh(name)
+        model = load(name, options.device) if name in options.models else _fresh(name, options.device)
         tasks += _of_model(model, name, image, options.steps)
     if options.peers:
         tasks += _of_unet(options, report, note, image)
@@ -46,7 +48,7 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
     network, engine, pixels = model.network(), model.engine(), prod(image.shape[:2])
     needs, dtype = work(network), next(network.parameters()).dtype
     source = Source(image, model.card, model.dims)
-    x = source.region(tuple((0, n) for n in image.shape[:2])).to(dtype)
+    x = source.region(tuple((0, n) for n in image.shape[:2])).to(model.device, dtype)
     with torch.inference_mode():
         context = engine.context(x)
         estimate = _step(engine, context, None)
@@ -67,7 +69,16 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
         Task(system, steps_of(n), partial(model.label, image, n), pixels, needs.operations(pixels, n), dtype, steps=n)
         for n in steps
     ]
-    return parts + whole
+    if (many := TOGETHER.get(model.device.type)) is None:
+        return parts + whole
+    batches = [
+        Task(
+            system, f"{steps_of(n)}, {many} images at a time", partial(model.label_batch, [image] * many, n), many * pixels,
+            needs.operations(many * pixels, n), dtype,
+        )
+        for n in steps
+    ]  # fmt: skip
+    return parts + whole + batches
 
 
 def _step(engine: Engine, context: torch.Tensor, estimate: torch.Tensor | None) -> torch.Tensor:
@@ -81,18 +92,18 @@ def _of_unet(options: Options, report: Report, note: Callable[[str], None], imag
     except RetintError as error:
         report.skipped.append(str(error))
         return []
-    compiled = options.compile and peers.compiler()
+    device, compiled = torch.device(options.device), options.compile and peers.compiler()
     if options.compile and not compiled:
         report.skipped.append(f"{TUNED}: not compiled, there is no C++ compiler")
-    plain = peers.documented(copy.deepcopy(network))
-    fast, dtype = peers.tuned(copy.deepcopy(network), compiled)
+    plain = peers.documented(copy.deepcopy(network), device)
+    fast, dtype = peers.tuned(copy.deepcopy(network), compiled, device)
     if compiled:
         note("compiling the U-Net")
         try:
             fast(image)
         except Exception as error:  # a compiler has many
             report.skipped.append(f"{TUNED}: not compiled ({str(error).splitlines()[0][:200]})")
-            fast, dtype = peers.tuned(network, False)
+            fast, dtype = peers.tuned(network, False, device)
     pixels = prod(image.shape[:2])
     operations = operations_of(network) * pixels
     return [
@@ -113,14 +124,14 @@ def _of_forest(
     return [Task(FOREST, "", lambda: trees(image), prod(image.shape[:2]))]
 
 
-def _fresh(name: str) -> Model:
+def _fresh(name: str, device: str) -> Model:
     arch = architecture(name)
     card = Card(
         architecture=arch.to_dict(), classes=tuple(f"class {k}" for k in range(CLASSES)), channels=3, dtype="uint8",
         colours=tuple(default_palette(CLASSES)), mean=(0.5,) * 3, std=(0.25,) * 3,
     )  # fmt: skip
     torch.manual_seed(0)
-    return Model(build(arch, 3, CLASSES, "same"), card, "cpu", name=name)
+    return Model(build(arch, 3, CLASSES, "same"), card, device, name=name)
 
 
 def operations_of(network: torch.nn.Module, side: int = 64) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from ..network.hardware import compute_dtype, keep_memory
+from ..errors import RetintError
+from ..network.hardware import compute_dtype, keep_memory, settle
 from .labelling import labelling
 from .limits import Limits, threads_of
 from .options import Options
@@ -25,11 +26,13 @@ def bench(options: Options, note: Callable[[str], None] = lambda line: None) -> 
         note: called with lines of progress.
 
     Raises:
-        RetintError: a model or an architecture that is not there.
+        RetintError: a model, an architecture or a device that is not there.
     """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise RetintError("--device cuda: no CUDA device here; use --device cpu")
     keep_memory()
     with threads_of(options.threads or torch.get_num_threads()):
-        report = Report(_machine(), Limits({}, {}))
+        report = Report(_machine(torch.device(options.device)), Limits({}, {}))
         try:
             _measure(options, report, note)
         except KeyboardInterrupt:
@@ -38,26 +41,35 @@ def bench(options: Options, note: Callable[[str], None] = lambda line: None) -> 
 
 
 def _measure(options: Options, report: Report, note: Callable[[str], None]) -> None:
-    threads = torch.get_num_threads()
+    threads, device = torch.get_num_threads(), torch.device(options.device)
     note("limits: convolutions and memory")
-    report.limits.measure(threads, options.least)
+    report.limits.measure(threads, options.least, device)
     for tasks in (labelling, training):
         ready = tasks(options, report, note)
         times = Times()
         try:
-            times.in_turn({task.name: task.call for task in ready}, options.rounds, note)
+            times.in_turn({task.name: _settled(task.call, device) for task in ready}, options.rounds, note)
             note("limits once more")
-            report.limits.measure(threads, options.least)
+            report.limits.measure(threads, options.least, device)
         finally:
             report.rows += [row_of(task, times) for task in ready if task.name in times]
             for row in report.rows:  # the limits may have been seen to be higher
                 share(row, report.limits, threads)
 
 
-def _machine() -> dict[str, Any]:
-    device = torch.device("cpu")
+def _settled(call: Callable[[], object], device: torch.device) -> Callable[[], None]:
+    """The call, ended when the device has computed what it asks for."""
+
+    def inside() -> None:
+        call()
+        settle(device)
+
+    return inside
+
+
+def _machine(device: torch.device) -> dict[str, Any]:
     return {
-        "processor": _processor(), "threads": torch.get_num_threads(), "instructions": torch.backends.cpu.get_cpu_capability(),
+        "processor": _processor() if device.type == "cpu" else torch.cuda.get_device_name(device), "threads": torch.get_num_threads(), "instructions": torch.backends.cpu.get_cpu_capability(),
         "number type": str(compute_dtype("auto", device)).removeprefix("torch."), "python": platform.python_version(),
         "torch": torch.__version__,
     }  # fmt: skip

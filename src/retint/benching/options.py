@@ -24,6 +24,7 @@ class Options:
         compile: whether the tuned U-Net is compiled.
         view: pixels of the side of a view in training; 0 leaves training out.
         least: seconds for each figure of the limits.
+        device: cpu or cuda.
     """
 
     size: tuple[int, int] = (1024, 1024)
@@ -36,6 +37,7 @@ class Options:
     compile: bool = True
     view: int = 320
     least: float = 0.5
+    device: str = "cpu"
 
     @classmethod
     def quick(cls, **more: Any) -> Options:

@@ -19,6 +19,7 @@ from ..network.hardware import compute_dtype, laid_out
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the library's own preprocessing
 _DECLARED: list[str] = []
+_PROCESSOR = torch.device("cpu")
 
 Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """From an image (rows, columns, 3) to labels (rows, columns)."""
@@ -42,29 +43,30 @@ def unet(classes: int) -> nn.Module:
     return network.eval()
 
 
-def documented(network: nn.Module) -> Labeller:
+def documented(network: nn.Module, device: torch.device = _PROCESSOR) -> Labeller:
     """The U-Net as its documentation runs it: `model.eval()`, `torch.inference_mode()`, contiguous float32."""
+    network = network.to(device)
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         with torch.inference_mode():
-            scores: Tensor = network(_normalised(image).contiguous())
-            labels: NDArray[np.uint8] = scores.argmax(1)[0].to(torch.uint8).numpy()
+            scores: Tensor = network(_normalised(image).contiguous().to(device))
+            labels: NDArray[np.uint8] = scores.argmax(1)[0].to(torch.uint8).cpu().numpy()
         return labels
 
     return label
 
 
-def tuned(network: nn.Module, compiled: bool) -> tuple[Labeller, torch.dtype]:
+def tuned(network: nn.Module, compiled: bool, device: torch.device = _PROCESSOR) -> tuple[Labeller, torch.dtype]:
     """The U-Net with what we do ourselves: channels last, normalisation folded, bfloat16 where it gains, compiled if asked.
 
     Returns:
         The labeller and its number type.
     """
-    dtype = compute_dtype("auto", torch.device("cpu"))
+    dtype = compute_dtype("auto", device)
     from torch.fx.experimental.optimization import fuse
 
     fast: Any = network if compiled else fuse(network)
-    fast = fast.to(dtype).to(memory_format=torch.channels_last)
+    fast = fast.to(device, dtype).to(memory_format=torch.channels_last)
     if compiled:
         fast = torch.compile(
             fast, options={"freezing": True}
@@ -72,8 +74,8 @@ def tuned(network: nn.Module, compiled: bool) -> tuple[Labeller, torch.dtype]:
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         with torch.no_grad():
-            scores: Tensor = fast(laid_out(_normalised(image).to(dtype)))
-            labels: NDArray[np.uint8] = scores[0].max(0).indices.to(torch.uint8).numpy()
+            scores: Tensor = fast(laid_out(_normalised(image).to(device, dtype)))
+            labels: NDArray[np.uint8] = scores[0].max(0).indices.to(torch.uint8).cpu().numpy()
         return labels
 
     return label, dtype

@@ -36,17 +36,20 @@ class Iterations:
         classes: K.
         side: of a view, pixels.
         optimiser: what makes one of the parameters; AdamW is the usual one.
+        device: to train on.
     """
 
     def __init__(
         self, network: nn.Module, loss: Callable[[Tensor, Tensor, int], Tensor], classes: int, side: int = 320,
         optimiser: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
+        device: torch.device = _PROCESSOR,
     ) -> None:  # fmt: skip
-        network.train()
+        network.to(device).train()
         views = [scene((side, side), classes, seed) for seed in range(BATCH)]
-        self._images = laid_out(torch.stack([torch.from_numpy(image) for image, _ in views]).permute(0, 3, 1, 2) / 255)
-        self._labels = torch.stack([torch.from_numpy(labels) for _, labels in views]).long()
-        self._network, self._loss, self._count = network, loss, 0
+        images = torch.stack([torch.from_numpy(image) for image, _ in views]).to(device)
+        self._images = laid_out(images.permute(0, 3, 1, 2) / 255)
+        self._labels = torch.stack([torch.from_numpy(labels) for _, labels in views]).to(device).long()
+        self._network, self._loss, self._device, self._count = network, loss, device, 0
         self._optimizer = optimiser(network.parameters(), lr=RATE)
 
     def __call__(self) -> None:
@@ -61,8 +64,8 @@ class Iterations:
         self._count += 1
 
     def _forward(self, seed: int) -> Tensor:
-        """The loss, in the number type that training chooses on this processor."""
-        with mixed(_PROCESSOR):
+        """The loss, in the number type that training chooses on this device."""
+        with mixed(self._device):
             return self._loss(self._images, self._labels, seed)
 
     def operations(self, calls: int) -> float:
@@ -88,25 +91,25 @@ class Iterations:
         return sum(size for where, size in storages.items() if where not in own)
 
 
-def retint_training(name: str, classes: int, side: int = 320) -> Iterations:
+def retint_training(name: str, classes: int, side: int = 320, device: torch.device = _PROCESSOR) -> Iterations:
     """An architecture of the catalogue under Retint's objective and optimiser.
 
     Each iteration takes the first step and a window of two more with gradients, and before the window 0 to 10 without.
     """
     torch.manual_seed(0)
-    network = channels_last(build(architecture(name), 3, classes, "same"))
-    objective = Objective(network, torch.ones(classes))
-    return Iterations(network, objective, classes, side, partial(Muon, dtype=compute_dtype("auto", _PROCESSOR)))
+    network = channels_last(build(architecture(name), 3, classes, "same").to(device))
+    objective = Objective(network, torch.ones(classes, device=device))
+    return Iterations(network, objective, classes, side, partial(Muon, dtype=compute_dtype("auto", device)), device)
 
 
-def unet_training(network: nn.Module, classes: int, side: int = 320) -> Iterations:
+def unet_training(network: nn.Module, classes: int, side: int = 320, device: torch.device = _PROCESSOR) -> Iterations:
     """A network with full-size scores, its loss at every second pixel, as Retint's on label grids of 4."""
 
     def loss(images: Tensor, labels: Tensor, seed: int) -> Tensor:
         scores: Tensor = network(images).float()
         return F.cross_entropy(scores[..., ::2, ::2], labels[:, ::2, ::2])
 
-    return Iterations(channels_last(network), loss, classes, side)
+    return Iterations(channels_last(network.to(device)), loss, classes, side, device=device)
 
 
 def training(options: Options, report: Report, note: Callable[[str], None]) -> list[Task]:
@@ -114,17 +117,19 @@ def training(options: Options, report: Report, note: Callable[[str], None]) -> l
     if not options.view:
         return []
     note("training")
-    tasks = [_task(TRAINED, lambda side: retint_training(TRAINED, CLASSES, side), options.view)]
+    device = torch.device(options.device)
+    tasks = [_task(TRAINED, lambda side: retint_training(TRAINED, CLASSES, side, device), options.view, device)]
     if options.peers:
         try:
             network = peers.unet(CLASSES)
         except RetintError:  # said already
             return tasks
-        tasks.append(_task("U-Net", lambda side: unet_training(network, CLASSES, side), options.view))
+        tasks.append(_task("U-Net", lambda side: unet_training(network, CLASSES, side, device), options.view, device))
     return tasks
 
 
-def _task(system: str, make: Callable[[int], Iterations], side: int) -> Task:
+def _task(system: str, make: Callable[[int], Iterations], side: int, device: torch.device) -> Task:
     iteration, pixels = make(side), BATCH * side**2
     operations = make(_COUNTED).operations(_CALLS) * pixels
-    return Task(system, "training", iteration, pixels, operations, compute_dtype("auto", _PROCESSOR), images=BATCH, kept=iteration.kept())
+    dtype, kept = compute_dtype("auto", device), iteration.kept()
+    return Task(system, "training", iteration, pixels, operations, dtype, images=BATCH, kept=kept)

@@ -16,7 +16,7 @@ def add_to(verbs: Any) -> None:
     """Add the verb to the parser."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "bench", help="measure this machine",
-        description="What this machine's processor can do at most, how near to it Retint labels and trains, and how long others take: "
+        description="What this machine's GPU or processor can do at most, how near to it Retint labels and trains, and how long others take: "
         "segmentation_models.pytorch's U-Net and a random forest, if they are installed (pip install 'retint[peers]'). "
         "Everything is timed in turn, and medians are told.",
     )  # fmt: skip
@@ -25,6 +25,9 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--size", type=extents, metavar="RxC", help="of the image (default: 1024x1024, quick 512x512)")
     parser.add_argument(
         "--rounds", type=whole, metavar="N", help="times that everything is measured (default: 5, quick 2)"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto (default): a GPU if there is one"
     )
     parser.add_argument("--threads", type=whole, metavar="N", help="to compute on (default: as torch chooses)")
     parser.add_argument(
@@ -39,6 +42,8 @@ def add_to(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure; 130 if Ctrl-C ended it early, after telling what was measured."""
+    import torch
+
     from ..benching import Options, bench
     from ..benching.show import plot, table
     from ..wholefile import check_folder, whole_file
@@ -46,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         check_folder(options.out)
     wanted: dict[str, Any] = {
+        "device": ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device,
         "size": options.size, "rounds": options.rounds, "threads": options.threads,
         "models": tuple(options.model) if options.model else None, "peers": False if options.no_peers else None,
         "compile": False if options.no_compile else None, "view": 0 if options.no_training else None,

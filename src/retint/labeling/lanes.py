@@ -8,9 +8,10 @@ the rows before it that its labels can see are computed first.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, lcm, prod
+from math import ceil, floor, inf, lcm, log2, prod
 
 from ..network import RecurrentNetwork
 from ..network.work import Walked, walk
@@ -20,8 +21,11 @@ from .tiles import Box, Tile
 ROOM = 7 << 27
 """Bytes that the planes of a lane may take."""
 
-_BAND = 1 << 22  # pixels of a band at most: flat bands make dilated convolutions slow
-_COPIES = 3  # of a band's widest planes at a time: a layer's input, its output, and the rows joined
+_ROWS = 256  # pixels of an image's band at most
+_BLOCK = {"cpu": 1 << 19, "cuda": 1 << 22}  # pixels of an image's block, about: its planes stay in a processor's cache
+_VOLUME = 1 << 22  # voxels of a volume's band, and block, at most
+_COPIES = 3  # of a block's widest planes at a time: a layer's input, its output, and what is joined
+_AHEAD = 3  # bands of pixels that are there at a time: read ahead, waiting, and in use
 _GRAIN = 512  # rows and columns in which labels are stored
 _PIECE = 1 << 24  # pixels of a piece, about
 
@@ -34,7 +38,8 @@ class Lanes:
         size: the image's pixels along each axis.
         lanes: pixels of each lane, along the axes but the first.
         rows: pixels of a piece along the first axis.
-        band: rows of the scaled image that are computed at a time, in whole periods.
+        band: rows of the scaled image that are gone through at a time, in whole periods.
+        block: columns of the scaled image that are computed at a time, in whole periods.
         halo: rows of the scaled image, in whole bands, to be computed before a piece that is begun with.
         waste: pixels computed for each one wanted, less one: the share of work that the lanes' halos cost.
     """
@@ -43,6 +48,7 @@ class Lanes:
     lanes: tuple[Box, ...]
     rows: int
     band: int
+    block: int
     halo: int
     waste: float
 
@@ -78,8 +84,12 @@ def lanes(
     halos = [sum(g.tile_halo(steps, False)) * g.stride / scale for g in geometry]
     grains = [lcm(16, g.period) for g in geometry]
     demand = _demand(network, steps)
-    values, shrunk, period = ROOM / next(network.parameters()).element_size(), scale ** (len(size) - 1), geometry[0].period
-    pixels = min(_BAND, values / 4 / demand.band)
+    parameter, flat = next(network.parameters()), len(size) == 2
+    values, shrunk, period = ROOM / parameter.element_size(), scale ** (len(size) - 1), geometry[0].period
+    # of a volume, a band is one block
+    block = min(_BLOCK[parameter.device.type] if flat else _VOLUME, values / 4 / demand.block)
+    values -= demand.block * block
+    pixels = values / 3 / demand.band if flat else min(block, values / 3 / demand.band)
     across = (values - demand.band * pixels) / demand.across / shrunk
     # a band has a period of rows at least
     across = min(across, values / (demand.across + demand.band * period) / shrunk)
@@ -87,17 +97,19 @@ def lanes(
     if given is None:
         sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across)
         wide = prod(side + halo for side, halo in zip(sides, halos[1:], strict=True))
-        rows = _up(_PIECE / wide, lcm(_GRAIN if len(size) == 2 else 16, grains[0]))
+        rows = _up(_PIECE / wide, lcm(_GRAIN if flat else 16, grains[0]))
     else:
         rows, *sides = (_up(t, grain) for t, grain in zip(given, grains, strict=True))
     wide = prod(min(side + halo, n) for side, halo, n in zip(sides, halos[1:], size[1:], strict=True))
-    band = max(int(min(pixels / (wide * shrunk), rows * scale)) // period, 1) * period
+    pixels = max(pixels, (values - demand.across * wide * shrunk) / demand.band) if flat else pixels
+    most = min(pixels / (wide * shrunk), rows * scale, _ROWS if flat else inf)
+    band = period << floor(log2(max(most / period, 1)))  # so that bands and chunks of files begin together
     before = geometry[0].tile_halo(steps, False)[0] * geometry[0].stride
     spans = [_spans(n, side) for n, side in zip(size[1:], sides, strict=True)]
     waste = prod(1 + (len(s) - 1) * halo / n for s, halo, n in zip(spans, halos[1:], size[1:], strict=True)) - 1
     return Lanes(
         tuple(size), tuple(itertools.product(*spans)), min(rows, _up(size[0], grains[0])), band,
-        _up(before + band, band), waste,
+        _up(block / band, geometry[-1].period) if flat else sys.maxsize, _up(before + band, band), waste,
     )  # fmt: skip
 
 
@@ -152,40 +164,38 @@ def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], m
 
 @dataclass(frozen=True)
 class _Demand:
-    """Values that a lane takes: for each pixel across the rows, and for each pixel of a band."""
+    """Values that a lane takes: for each pixel across the rows, for each pixel of a band, and of a block."""
 
     across: float
     band: float
+    block: float
 
 
 def _demand(network: RecurrentNetwork, steps: int) -> _Demand:
-    """What a lane takes; see `windows.Window` for the rows that layers keep."""
+    """What a lane takes; see `windows` for what is kept and what waits."""
     units, branch, image = network.context_units, network.architecture.branch, (1.0, 1.0)
     context = walk(units, image)
     *_, stem = [image, *(layer.after for layer in context[:branch])]
     hidden = context[-1].after
     pooled = hidden[0] / network.pool[0], hidden[1] / prod(network.pool[1:])
-    detail = walk(network.D, stem)
-    feedback = walk(network.W, (1 / network.strides[0], 1 / prod(network.strides[1:])))
-    parts = [(1, context), (1, detail), (steps - 1, feedback), (steps, walk(network.V, pooled))]
+    detail, grid = walk(network.D, stem), (1 / network.strides[0], 1 / prod(network.strides[1:]))
+    parts = [(1, context), (1, detail), (steps - 1, walk(network.W, grid)), (steps, walk(network.V, pooled))]
     ahead = network.geometry[0].start_halo(1)[1] / network.geometry[0].per_period  # hidden rows that a step waits for
     waiting = network.context_channels * hidden[1]
-    kept = (steps - 1) * ahead * waiting + sum(n * _held(layer)[0] for n, part in parts for layer in part)
-    room = waiting * hidden[0] + sum(n * _held(layer)[1] for n, part in parts for layer in part)
+    kept = (steps - 1) * ahead * waiting + sum(n * _kept(layer) for n, part in parts for layer in part)
     widest = max(layer.unit.conv.out_channels * prod(layer.within) for _, part in parts for layer in part)
-    return _Demand(kept, room + _COPIES * max(8.0, 3.0 * network.channels, widest))
+    floats = 4 / next(network.parameters()).element_size()  # the estimates are float32, as they come and joined
+    band = waiting * hidden[0] + _AHEAD * network.channels + 3 * floats * network.classes * prod(grid)
+    return _Demand(kept, band, _COPIES * max(8.0, 3.0 * network.channels, widest))
 
 
-def _held(layer: Walked) -> tuple[float, float]:
-    """Values of the buffers in which a layer keeps rows: twice those that it sees again, and a band."""
-    unit, floats = layer.unit, [0.0, 0.0]
+def _kept(layer: Walked) -> float:
+    """Values of the rows that a layer will see again."""
+    unit = layer.unit
     kernel, stride, dilation = unit.layer.along(0)
-    if (again := dilation * (kernel - 1) + 1 - stride) > 0:
-        floats = [2 * again * unit.conv.in_channels * layer.before[1], unit.conv.in_channels * prod(layer.before)]
-    if unit.pool[0] > 1:
-        floats[0] += 2 * unit.pool[0] * unit.conv.out_channels * layer.within[1]
-        floats[1] += unit.conv.out_channels * prod(layer.within)
-    return floats[0], floats[1]
+    again = max(dilation * (kernel - 1) + 1 - stride, 0)
+    pooled = unit.pool[0] * unit.conv.out_channels * layer.within[1] if unit.pool[0] > 1 else 0.0
+    return again * unit.conv.in_channels * layer.before[1] + pooled
 
 
 def _spans(n: int, side: int) -> list[tuple[int, int]]:

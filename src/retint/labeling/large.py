@@ -119,7 +119,7 @@ def facts_of(model: Model, reader: RegionReader, wish: LargeWish, plan: Lanes, s
     parameter = next(model.network(wish.precision).parameters())
     return {
         "image": identity(reader), "model": model_hash(model), "steps": steps, "scale": wish.scale,
-        "precision": f"{parameter.dtype} on {parameter.device.type}", "tile": [plan.rows, plan.band, len(plan.lanes)],
+        "precision": f"{parameter.dtype} on {parameter.device.type}", "tile": [plan.rows, plan.band, plan.block, len(plan.lanes)],
         "torch": torch.__version__,
     }  # fmt: skip
 

@@ -1,14 +1,16 @@
-"""The network from an image's first row to its last, each layer keeping just the rows that it will need again.
+"""The network from an image's first row to its last, each layer keeping just the cells that it will need again.
 
-No row is computed twice, however many steps are taken: along the rows there is no halo. Step t follows step t - 1 by as
-many rows as W and V reach ahead. Memory grows with an image's width, not with its height. `Rows` alone stands for the
-equation; what it gives equals `RecurrentNetwork.refinements` of the whole image, to rounding. In volumes, slices take
-the place of rows.
+No cell is computed twice, however many steps are taken: there is no halo. The rows come in bands, each band is gone through in
+blocks of columns, and a block passes all layers and steps before the next one, so that its planes stay in the processor's
+cache. Step t follows step t - 1 by as many rows and columns as W and V reach ahead. Memory grows with an image's width, not with
+its height. `Rows` alone stands for the equation; what it gives equals `RecurrentNetwork.refinements` of the whole image, to
+rounding. In volumes, slices take the place of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import lcm
 from typing import Any
 
 import torch
@@ -19,8 +21,10 @@ from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
 from .backends.fused import FinerReadout, at_once, one_pass, plain, possible, together
-from .windows import Queue, Window
+from .windows import COLUMNS, ROWS, Seen, Waiting, Window
 
+_ENDS = 0, -1
+"""Of a layer's extents, those along rows and along columns."""
 _CONVOLUTION: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 
 
@@ -30,7 +34,7 @@ def flows(network: RecurrentNetwork) -> bool:
 
 
 class Rows:
-    """U, V, W and the loop, given an image band by band.
+    """U, V, W and the loop, given an image band by band, and each band in blocks of columns.
 
     Args:
         network: folded, in evaluation mode.
@@ -42,18 +46,33 @@ class Rows:
         self._context = _Context(network, readout)
         self._steps = [_Step(network, readout, first=number == 0) for number in range(steps)]
 
-    def push(self, image: Tensor, last: bool) -> list[Tensor | None]:
-        """The next rows of Y(1), Y(2), ... as far as they can be told; None where no row is ready.
+    def begin(self, rows: int, last: bool) -> list[int]:
+        """Begin a band.
 
         Args:
-            image: the next rows of X, (1, C, rows, columns), in whole periods.
+            rows: of X that it has, in whole periods.
+            last: whether it is the last one.
+
+        Returns:
+            The rows of Y(1), Y(2), ... that it gives: as many as can be told.
+        """
+        given, found = self._context.begin(rows, last), [0]
+        for step in self._steps:
+            found.append(step.begin(*given, found[-1], last))
+        return found[1:]
+
+    def push(self, block: Tensor, last: bool) -> list[Tensor | None]:
+        """The next columns of Y(1), Y(2), ... in the band's rows, as far as they can be told; None where there are none.
+
+        Args:
+            block: the next columns of X, (1, C, rows, columns), in whole periods; in every band as many.
             last: whether they are the last ones.
 
         Returns:
             For each step (1, K, rows, columns), float32.
         """
         with torch.inference_mode():
-            hidden, detail = self._context.push(image, last)
+            hidden, detail = self._context.push(laid_out(block), last)
             estimate: Tensor | None = None
             estimates = []
             for step in self._steps:
@@ -68,26 +87,33 @@ class _Layer:
     Args:
         unit: the layer.
         fused: whether torch can compute convolution, addition and rectifier in one pass; see `backends.fused`.
+        many: cells that the layers to come make one of, along the rows and along the columns.
     """
 
-    def __init__(self, unit: Unit, fused: bool) -> None:
+    def __init__(self, unit: Unit, fused: bool, many: Sequence[int] = (1, 1)) -> None:
         self._unit, layer, dims = unit, unit.layer, len(unit.pool)
-        kernel, stride, dilation = layer.along(0)
         pads = [layer.padding(axis) for axis in range(dims)]
-        self._before = pads[0][0]
-        self._window = Window(dilation * (kernel - 1) + 1, stride, *pads[0])
-        self._pooled = Window(unit.pool[0], unit.pool[0], 0, 0)
-        even = all(before == after for before, after in pads[1:])
-        self._pads = [] if even else [n for pair in reversed(pads[1:]) for n in pair]
-        self._padding = (0, *(before if even else 0 for before, _ in pads[1:]))
+        self._before = [pads[axis][0] for axis in _ENDS]
+        self._window = Window(*(_seen(unit, axis, unit.pool[axis] * n) for axis, n in zip(_ENDS, many, strict=True)))
+        self._pooled = Window(*(_pooled(unit.pool[axis]) for axis in _ENDS)) if max(unit.pool) > 1 else None
+        between = pads[1:-1]  # of volumes, the rows, which come all at once
+        even = all(before == after for before, after in between)
+        self._pads = () if even else (0, 0, *(n for pair in reversed(between) for n in pair))
+        self._padding = (0, *(before if even else 0 for before, _ in between), 0)
         self._convolution = _CONVOLUTION[dims]
         self._fused = fused and at_once(unit)
 
-    def push(self, rows: Tensor | None, last: bool, detail: Tensor | None = None) -> Tensor | None:
+    def begin(self, rows: int, last: bool) -> int:
+        """Begin a band of so many rows; how many rows it gives."""
+        made = self._window.begin(rows, last)
+        return (made if self._pooled is None else self._pooled.begin(made, last)) * self._unit.up[0]
+
+    def push(self, block: Tensor | None, last: bool, detail: Tensor | None = None) -> Tensor | None:
+        """The next columns of what the layer makes of the band; `last` is for its last block."""
         unit = self._unit
-        seen = self._window.push(rows, last)
+        seen = self._window.push(block, last)
         y = None if seen is None else self._convolved(*seen, detail)
-        if max(unit.pool) > 1:
+        if self._pooled is not None:
             pooled = self._pooled.push(y, last)
             y = None if pooled is None else max_pool(pooled[0], unit.pool)
         if y is None:
@@ -96,12 +122,12 @@ class _Layer:
             y = ACTIVATIONS[unit.layer.activation](y)
         return finer(y, unit.up) if max(unit.up) > 1 else y
 
-    def _convolved(self, x: Tensor, count: int, detail: Tensor | None) -> Tensor:
+    def _convolved(self, x: Tensor, counts: tuple[int, int], detail: Tensor | None) -> Tensor:
         """The convolution, and what is added to it; if fused, its rectifier too."""
-        unit, conv = self._unit, self._unit.conv
-        added = [x.narrow(2, self._before, count)] if unit.layer.residual else []
+        unit, conv, (down, right) = self._unit, self._unit.conv, self._before
+        added = [x.narrow(ROWS, down, counts[0]).narrow(COLUMNS, right, counts[1])] if unit.layer.residual else []
         added += [] if detail is None else [detail]
-        wide = F.pad(x, [*self._pads, 0, 0]) if self._pads else x
+        wide = F.pad(x, self._pads) if self._pads else x
         if self._fused:
             return one_pass(unit, wide, together(added), unit.layer.activation, self._padding)
         y: Tensor = self._convolution(wide, conv.weight, conv.bias, conv.stride, self._padding, conv.dilation)
@@ -112,19 +138,45 @@ class _Layer:
         return y
 
 
+def _seen(unit: Unit, axis: int, many: int) -> Seen:
+    kernel, stride, dilation = unit.layer.along(axis)
+    return Seen(max(dilation * (kernel - 1) + 1, stride), stride, *unit.layer.padding(axis), many)
+
+
+def _pooled(cells: int) -> Seen:
+    return Seen(cells, cells, 0, 0)
+
+
 class _Chain:
-    """Layers one after another."""
+    """Layers one after another.
 
-    def __init__(self, units: Iterable[nn.Module], fused: bool) -> None:
-        self._layers = [_Layer(unit, fused) for unit in units if isinstance(unit, Unit)]
+    Args:
+        many: as for a layer, of the last one.
 
-    def push(self, rows: Tensor | None, last: bool, detail: Tensor | None = None) -> Tensor | None:
-        """The next rows; the detail, of as many rows as are given, is added in the first layer, which is of one cell."""
+    Attributes:
+        many: of what comes before the first one.
+    """
+
+    def __init__(self, units: Iterable[nn.Module], fused: bool, many: tuple[int, int] = (1, 1)) -> None:
+        layers = []
+        for unit in reversed([unit for unit in units if isinstance(unit, Unit)]):
+            made = [max(n // unit.up[axis], 1) for n, axis in zip(many, _ENDS, strict=True)]
+            layers.append(_Layer(unit, fused, made))
+            down, across = (n * unit.layer.coarser(axis) for n, axis in zip(made, _ENDS, strict=True))
+            many = down, across
+        self._layers, self.many = layers[::-1], many
+
+    def begin(self, rows: int, last: bool) -> int:
+        """Begin a band; see `_Layer`."""
         for layer in self._layers:
-            rows, detail = layer.push(rows, last, detail), None
-            if rows is None and not last:
-                return None
+            rows = layer.begin(rows, last)
         return rows
+
+    def push(self, block: Tensor | None, last: bool, detail: Tensor | None = None) -> Tensor | None:
+        """The next columns; the detail, of as many cells as are given, is added in the first layer, which is of one cell."""
+        for layer in self._layers:
+            block, detail = layer.push(block, last, detail), None
+        return block
 
 
 class _Context:
@@ -132,9 +184,17 @@ class _Context:
 
     def __init__(self, network: RecurrentNetwork, readout: FinerReadout | None) -> None:
         units, branch, fused = network.context_units, network.architecture.branch, possible(network)
-        self._stem, self._trunk = _Chain(units[:branch], fused), _Chain(units[branch:], fused)
+        self._trunk = _Chain(units[branch:], fused)
         detail = readout.ordering(network.D) if readout and len(network.D) else network.D
         self._detail = _Chain(detail, fused) if len(network.D) else None
+        both = [chain.many for chain in (self._trunk, self._detail) if chain is not None]
+        down, across = (lcm(*many) for many in zip(*both, strict=True))
+        self._stem = _Chain(units[:branch], fused, (down, across))
+
+    def begin(self, rows: int, last: bool) -> tuple[int, int]:
+        """Begin a band; how many rows it gives of either."""
+        fine = self._stem.begin(rows, last)
+        return self._trunk.begin(fine, last), 0 if self._detail is None else self._detail.begin(fine, last)
 
     def push(self, image: Tensor, last: bool) -> tuple[Tensor | None, Tensor | None]:
         fine = self._stem.push(image, last)
@@ -150,58 +210,60 @@ class _Step:
         rectified = network.architecture.activation == "relu" and max(network.pool) == 1
         ends = fused and rectified and bool(units) and plain(units[-1]) and max(units[-1].conv.kernel_size) == 1
         self._end = units.pop() if ends else None  # of W: it, the context and the rectifier are one pass
-        self._hidden, self._detail = Queue(), Queue() if len(network.D) else None
+        self._hidden, self._detail = Waiting(), Waiting() if len(network.D) else None
         self._feedback = None if first or self._same else _Chain(units, fused)
-        self._fed = None if self._feedback is None else Queue()
-        self._queues = [queue for queue in (self._hidden, self._detail, self._fed) if queue is not None]
+        self._fed = None if self._feedback is None else Waiting()
+        self._planes = [plane for plane in (self._hidden, self._detail, self._fed) if plane is not None]
         self._finer = readout
         self._readout = _Chain([readout.first] if readout else network.V, fused)
-        self._pooled = Window(network.pool[0], network.pool[0], 0, 0)
-        self._dtype, self._most = next(network.parameters()).dtype, 0
+        self._pooled = Window(*(_pooled(network.pool[axis]) for axis in _ENDS)) if max(network.pool) > 1 else None
+        self._dtype = next(network.parameters()).dtype
+        self._rows, self._columns = (0, 0), 0
+
+    def begin(self, hidden: int, detail: int, estimate: int, last: bool) -> int:
+        """Begin a band of so many rows of the context's planes and the last estimate; how many rows it gives."""
+        if self._same:
+            return estimate
+        ends = [self._hidden.begin(hidden)]
+        if self._detail is not None:
+            ends.append(self._detail.begin(detail))
+        if self._feedback is not None and self._fed is not None:
+            ends.append(self._fed.begin(self._feedback.begin(estimate, last)))
+        self._rows, self._columns = (self._rows[1], min(ends)), 0
+        rows = self._rows[1] - self._rows[0]
+        if self._pooled is not None:
+            rows = self._pooled.begin(rows, last)
+        rows = self._readout.begin(rows, last)
+        return rows if self._finer is None else rows * self._finer.up[0]
 
     def push(self, hidden: Tensor | None, detail: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
+        """The next columns."""
         if self._same:  # without feedback nothing changes any more
             return estimate
         self._hidden.put(hidden)
         if self._detail is not None:
             self._detail.put(detail)
-        if not last:
-            self._most = max(self._most, *(0 if rows is None else rows.shape[2] for rows in (hidden, estimate)))
         if self._feedback is not None and self._fed is not None:
-            for part, ends in self._parted(estimate, last):
-                given = None if part is None else laid_out(part.to(self._dtype))
-                self._fed.put(self._feedback.push(given, ends))
-        ready = min(queue.rows for queue in self._queues)
-        found = [] if ready or not last else [self._scores(None, True)]
-        while ready:  # as the rows lie, so that none is copied to lie beside others
-            count = min(ready, *(queue.front for queue in self._queues))
-            ready -= count
-            found.append(self._scores(count, last and not ready))
-        estimates = [torch.softmax(scores.float(), 1) for scores in found if scores is not None]
-        return torch.cat(estimates, 2) if len(estimates) > 1 else next(iter(estimates), None)
+            self._fed.put(self._feedback.push(None if estimate is None else laid_out(estimate.to(self._dtype)), last))
+        (first, end), counts = self._rows, [plane.columns(self._rows[1]) for plane in self._planes]
+        ready = min((count for count in counts if count is not None), default=0) if first < end else 0
+        scores = self._scores(self._rows, (self._columns, ready), last)
+        self._columns = ready
+        return None if scores is None else torch.softmax(scores.float(), 1)
 
-    def _parted(self, estimate: Tensor | None, last: bool) -> list[tuple[Tensor | None, bool]]:
-        """The rows for W, at most as many at a time as came with any band before the last, and whether they are the last.
-
-        At the end of the image all rows that steps have waited for come at once, more at every step.
-        """
-        if estimate is None or not last:
-            return [(estimate, last)]
-        parts = torch.split(estimate, self._most or estimate.shape[2], 2)
-        return [(part, number == len(parts)) for number, part in enumerate(parts, start=1)]
-
-    def _scores(self, count: int | None, last: bool) -> Tensor | None:
-        """V * g(U * X + W * Y(t-1)) of rows that all queues have; None of no more rows."""
-        if count is None:
+    def _scores(self, rows: tuple[int, int], columns: tuple[int, int], last: bool) -> Tensor | None:
+        """V * g(U * X + W * Y(t-1)) of a box that all planes have."""
+        if columns[0] == columns[1]:
             return self._read(None, None, last)
-        hidden = self._hidden.take(count)
-        detail = None if self._detail is None else self._detail.take(count)
-        if self._fed is not None and self._end is not None:
-            return self._labelled(one_pass(self._end, self._fed.take(count), hidden, "relu"), last, detail)
-        return self._read(hidden if self._fed is None else self._fed.take(count) + hidden, detail, last)
+        hidden = self._hidden.take(rows, columns)
+        detail = None if self._detail is None else self._detail.take(rows, columns)
+        fed = None if self._fed is None else self._fed.take(rows, columns)
+        if fed is not None and self._end is not None:
+            return self._labelled(one_pass(self._end, fed, hidden, "relu"), last, detail)
+        return self._read(hidden if fed is None else fed + hidden, detail, last)
 
     def _read(self, hidden: Tensor | None, detail: Tensor | None, last: bool) -> Tensor | None:
-        if max(self._network.pool) > 1:
+        if self._pooled is not None:
             pooled = self._pooled.push(hidden, last)
             hidden = None if pooled is None else max_pool(pooled[0], self._network.pool)
         return self._labelled(None if hidden is None else self._network.g(hidden), last, detail)

@@ -66,14 +66,16 @@ class Source:
         """The pixels of a box (which may reach beyond the image), (1, C, pixels ...), float32, normalised."""
         return self.normalised(self.pixels(box), box)
 
-    def pixels(self, box: Box) -> NDArray[np.float32]:
-        """Those of a box's pixels that lie in the image, (pixels ..., C), on the unit scale; not to be written to."""
-        return self._unit(self._inside(box))
+    def pixels(self, box: Box) -> NDArray[Any]:
+        """Those of a box's pixels that lie in the image, (pixels ..., C), as they are stored, or, at another scale, on the unit
+        scale; not to be written to."""
+        inside = self._inside(box)
+        return self._stored(slices(inside)) if self.size == self._pixels.shape[:-1] else self._unit(inside)
 
-    def normalised(self, pixels: NDArray[np.float32], box: Box) -> Tensor:
+    def normalised(self, pixels: NDArray[Any], box: Box) -> Tensor:
         """A box's region, from its pixels."""
-        have = self._inside(box)
-        lines = torch.from_numpy(pixels).flatten(-2)  # a row's pixels and channels in one: long rows are quickly gone through
+        have, unit = self._inside(box), self._on_unit_scale(pixels)
+        lines = torch.from_numpy(unit).flatten(-2)  # a row's pixels and channels in one: long rows are quickly gone through
         mean, std = (v.flatten().repeat(pixels.shape[-2]) for v in (self._mean, self._std))
         x = torch.sub(lines, mean).div_(std).view(pixels.shape).movedim(-1, 0)
         missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
@@ -130,7 +132,7 @@ class Source:
         """The pixels of a box inside the image, (pixels ..., C), on the unit scale; not to be written to."""
         stored: tuple[int, ...] = self._pixels.shape[:-1]
         if self.size == stored:
-            return self._on_unit_scale(slices(box))
+            return self._on_unit_scale(self._stored(slices(box)))
         shape = [b - a for a, b in box]
         whole = np.empty((*shape, self._card.channels), np.float32)
         (first, _), *others = box
@@ -141,17 +143,20 @@ class Source:
         for band in bands((shape[0], int(widest))):
             lines = smooth(first + band.start, first + band.stop, stored[0], self.size[0])
             spans = [t.span for t in (lines, *taps)]
-            x = torch.from_numpy(self._on_unit_scale(slices(tuple(spans))))
+            x = torch.from_numpy(self._on_unit_scale(self._stored(slices(tuple(spans)))))
             for axis, (t, (low, _)) in enumerate(zip((lines, *taps), spans, strict=True)):
                 x = t.along(x, axis, low)
             whole[band] = x.numpy()
         return whole
 
-    def _on_unit_scale(self, index: tuple[slice, ...]) -> NDArray[np.float32]:
+    def _stored(self, index: tuple[slice, ...]) -> NDArray[Any]:
         part = self._pixels[index]
         if self._lazy:  # an array was checked as a whole
             self._check_depth(part)
-        return np.require(to_unit(self._fitted(part), self._where), requirements=("C", "W"))  # as torch wants it
+        return self._fitted(part)
+
+    def _on_unit_scale(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        return np.require(to_unit(pixels, self._where), requirements=("C", "W"))  # as torch wants it
 
     def _fitted(self, part: NDArray[Any]) -> NDArray[Any]:
         """A part with the model's channels."""

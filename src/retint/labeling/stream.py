@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from math import floor, prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from .pixels import Pixels
 from .rows import Rows
 from .source import Source
 from .tiles import Box, Tile, slices
-from .windows import Queue
+from .windows import COLUMNS, ROWS, Waiting
 
 
 class Stream:
@@ -101,67 +102,90 @@ class Stream:
 
     def _estimates(self) -> Iterator[tuple[Tile, Tensor]]:
         """The rows of the label grid that are done, and the estimate (1, K, cells ...) of them and one row around."""
-        rows, ready, counter = Rows(self._network, self._steps), Queue(), _Counter(self, self._first)
+        rows, counter = Rows(self._network, self._steps), _Counter(self, self._first)
+        waiting: list[Tensor] = []  # rows that are held
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
-        for last, image in self._bands():
-            estimates = rows.push(image, last == self._last)
-            counter.add(estimates)
-            ready.put(estimates[-1])
-            end = held + ready.rows
+        for (first, last), blocks in self._bands():
+            counter.begin(rows.begin(last - first, last == self._last))
+            found = []
+            for block, ends in blocks:
+                estimates = rows.push(block, ends)
+                counter.add(estimates)
+                found.append(estimates[-1])
+            if parts := [estimate for estimate in found if estimate is not None]:
+                waiting.append(torch.cat(parts, COLUMNS))
+            end = held + sum(part.shape[ROWS] for part in waiting)
             if end <= done + 1 and end < self._end:
                 continue
-            estimate = ready.take(ready.rows)
+            estimate = torch.cat(waiting, ROWS)
             until = end if last == self._last else end - 1
             across = zip(self._cells.core[1:], self._cells.outer[1:], strict=True)
             cores, outers = zip(*across, strict=True)
             yield Tile(((done, until), *cores), ((held, end), *outers)), estimate.contiguous()  # scores come faster so
             held = max(until - 1, held)
             done = until
-            ready.put(estimate.narrow(2, estimate.shape[2] - (end - held), end - held).clone())
+            waiting = [estimate.narrow(ROWS, estimate.shape[ROWS] - (end - held), end - held).clone()]
             if done >= self._cells.core[0][1]:
                 return
 
-    def _bands(self) -> Iterator[tuple[int, Tensor]]:
-        """The rows that a band ends with, and the band, (1, C, pixels ...); the next ones are read meanwhile."""
+    def _bands(self) -> Iterator[tuple[tuple[int, int], Iterator[tuple[Tensor, bool]]]]:
+        """Rows, and the band's blocks, (1, C, pixels ...), and whether each is its last; the next band is read meanwhile."""
         strides = self._network.strides[1:]
         across = [(a * s, b * s) for (a, b), s in zip(self._cells.outer[1:], strides, strict=True)]
         firsts = range(self._first, self._last, self._plan.band)
         boxes: list[Box] = [((first, min(first + self._plan.band, self._last)), *across) for first in firsts]
         with closing(read_ahead(boxes, self._source.pixels)) as bands:
             for box, pixels in zip(boxes, bands, strict=True):
-                yield box[0][1], self._source.normalised(pixels, box).to(self._device, self._dtype)
+                yield box[0], self._blocks(pixels, box)
+
+    def _blocks(self, pixels: NDArray[Any], band: Box) -> Iterator[tuple[Tensor, bool]]:
+        *others, (first, end) = band
+        for left in range(first, end, self._plan.block):
+            right = min(left + self._plan.block, end)
+            part = pixels[..., left - first : right - first, :]
+            yield self._source.normalised(part, (*others, (left, right))).to(self._device, self._dtype), right == end
 
 
 class _Counter:
-    """Counts the changes, row by row, though the steps come to a row one after another; see `followed`."""
+    """Counts the changes, box by box, though the steps come to a row one after another; see `followed`."""
 
     def __init__(self, stream: Stream, first: int) -> None:
         self._changed = stream.changed
         across = counted(stream._box, stream._source.own, stream._seen, stream._pitches)[1:]
-        self._inside = tuple(
-            slice(a - o, b - o) for (a, b), (o, _) in zip(across, stream._cells.outer[1:], strict=True)
-        )
-        self._rows = [first // stream._network.strides[0]] * len(self._changed)
-        self._before = [Queue(0) for _ in self._changed]
-        self._most, self._rounding = stream._seen[0], ROUNDING.get(stream._dtype, 0.0)
+        *between, self._columns = [
+            (a - o, b - o) for (a, b), (o, _) in zip(across, stream._cells.outer[1:], strict=True)
+        ]  # those that count
+        self._between = slices(tuple(between))
+        self._first, self._most = first // stream._network.strides[0], stream._seen[0]
+        self._labels = [Waiting() for _ in self._changed]
+        self._rows, self._reached = [(0, 0)] * len(self._changed), [0] * len(self._changed)
+        self._rounding = ROUNDING.get(stream._dtype, 0.0)
+
+    def begin(self, rows: list[int]) -> None:
+        """Begin a band of so many rows of each step's estimate."""
+        self._reached = [0] * len(rows)
+        self._rows = [(labels.rows, labels.begin(n)) for labels, n in zip(self._labels, rows, strict=True)]
 
     def add(self, estimates: list[Tensor | None]) -> None:
-        """The new rows of each step's estimate."""
-        given: Tensor | None = None
+        """The next columns of each step's estimate."""
         for step, estimate in enumerate(estimates):
-            if step:
-                self._before[step].put(given)
-            given = None
             if estimate is None:
                 continue
-            y = estimate[0][(slice(None), slice(None), *self._inside)]
+            first, (low, high) = self._reached[step], self._columns
+            self._reached[step] = end = first + estimate.shape[COLUMNS]
+            a, b = max(first, low), min(end, high)
+            if a >= b:
+                continue
+            y = estimate[0][(slice(None), slice(None), *self._between, slice(a - first, b - first))]
             rows, each = y.shape[1], prod(y.shape[2:])
             if step:
-                labels, changed = followed(y, self._before[step].take(rows).long(), self._rounding)
+                previous = self._labels[step - 1].take(self._rows[step], (a - low, b - low))[0, 0]
+                labels, changed = followed(y, previous.long(), self._rounding)
                 counts = torch.bincount(changed // each, minlength=rows)
             else:
                 labels, counts = y.max(0).indices, torch.full((rows,), each)
-            given, first = labels.to(torch.uint8), self._rows[step]
-            counts = counts[: max(self._most - first, 0)]
-            self._changed[step, first : first + len(counts)] += counts.cpu().numpy()
-            self._rows[step] += rows
+            if step + 1 < len(estimates):
+                self._labels[step].put(labels.to(torch.uint8)[None, None])
+            row = self._first + self._rows[step][0]
+            counts = counts[: max(self._most - row, 0)]
+            self._changed[step, row : row + len(counts)] += counts.cpu().numpy()

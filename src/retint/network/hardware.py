@@ -49,6 +49,12 @@ def laid_out(tensor: Tensor) -> Tensor:
     return tensor.contiguous(memory_format=_LAYOUT[tensor.dim()]) if tensor.dim() in _LAYOUT else tensor
 
 
+def settle(device: torch.device) -> None:
+    """Wait until a device has computed what it was given: a GPU does so while the program goes on."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def keep_memory() -> None:
     """Ask the C library not to hand freed memory back to the system: it is needed again at once, and fetching it costs up to a third.
 

@@ -142,8 +142,8 @@ def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = Non
 
 
 def together(added: Sequence[Tensor]) -> Tensor | None:
-    """What is added to a layer, as one plane laid out for `one_pass`; None if nothing is."""
-    return laid_out(added[0] if len(added) == 1 else added[0] + added[1]) if added else None
+    """What is added to a layer, as one plane; None if nothing is."""
+    return None if not added else added[0] if len(added) == 1 else added[0] + added[1]
 
 
 def at_once(unit: Unit) -> bool:
