@@ -61,6 +61,7 @@ RECIPES = {
             Settings(arch="small-2-1", minutes=40, rate=2e-3, crop=(192, 192), average=0.999, rare=0.25),
             Settings(arch="small-2-1", minutes=14, rate=8e-4, seed=1, crop=(192, 192), rare=0.0),
             Settings(arch="small-2-1", minutes=10, rate=2e-3, seed=2, crop=(192, 192), average=0.999, rare=0.0, spoilt=0.4),
+            Settings(arch="small-2-1", minutes=16, rate=2e-3, seed=3, crop=(192, 192), average=0.999, rare=0.0, spoilt=0.4),
         ),
         "colours": ((40, 40, 40), (60, 220, 120)),
         "notes": "Blood vessels in fundus photographs about 565 pixels wide. Trained on DRIVE (Staal et al. 2004).",

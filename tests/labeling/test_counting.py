@@ -1,8 +1,17 @@
-"""Which labels count as changed."""
+"""How many pixels have each label, and which labels count as changed."""
 
+import numpy as np
 import torch
 
-from retint.labeling.counting import ROUNDING, followed
+from retint.labeling.counting import ROUNDING, followed, pixels_of
+
+
+def test_pixels_are_counted_of_any_array_of_labels():
+    labels = np.random.default_rng(0).integers(0, 4, (7, 12), np.uint8)
+    expected = [int((labels == k).sum()) for k in range(5)]
+    assert pixels_of(labels, 5).tolist() == expected
+    labels.flags.writeable = False
+    assert pixels_of(labels.T, 5).tolist() == expected
 
 
 def test_a_label_changes_when_another_leads_it_by_more_than_rounding():

@@ -1,5 +1,6 @@
 """An image given row by row is labelled as the whole is, and bands and pieces do not show."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -38,17 +39,19 @@ def test_rows_equal_the_whole_at_every_step(arch, bands, across):
     with torch.inference_mode():
         whole = list(network.refinements(image, 3))
     rows, found, first = Rows(network, 3), [[], [], []], 0
-    for number in range(100):
+    number = 0
+    while not rows.finished:
         last = min(first + bands[number % len(bands)] * periods[0], size[0])
         counts = rows.begin(last - first, last == size[0])
         blocks = image[:, :, first:last].split(across * periods[-1], -1)
-        parts = [rows.push(block, n == len(blocks)) for n, block in enumerate(blocks, start=1)]
+        parts = [
+            rows.push(block if last > first else None, n == len(blocks)) for n, block in enumerate(blocks, start=1)
+        ]
+        first, number = last, number + 1
         for step, count, columns in zip(found, counts, zip(*parts, strict=True), strict=True):
             there = [part for part in columns if part is not None]
             step.extend([torch.cat(there, -1)] if there else [])
             assert sum(part.shape[2] for part in step[-1:] if there) == count
-        if (first := last) == size[0]:
-            break
     for step, expected in zip(found, whole, strict=True):
         assert torch.allclose(torch.cat(step, 2), expected, atol=1e-5)
 
@@ -100,6 +103,21 @@ def test_changes_are_counted_alike_in_bfloat16_whole_by_region_and_in_sessions()
     assert np.allclose(by_region, whole.changes, atol=0.01)
     assert np.allclose(in_session, whole.changes, atol=0.01)
     assert max(*by_region[8:], *in_session[8:]) <= 0.01
+
+
+def test_the_end_of_an_image_comes_in_no_larger_bands_than_the_rest():
+    """Steps have waited for many rows there."""
+    network, band = make_model("small-4")._folded, 8
+    rows, image, counts = Rows(network, 8), torch.zeros(1, 3, 160, 32), {False: 0, True: 0}
+    for first in itertools.count(step=band):
+        found = rows.begin(band if first < 160 else 0, first + band >= 160)
+        counts[first + band >= 160] = max(counts[first + band >= 160], *found[1:])  # the first waits for the context alone
+        rows.push(image[:, :, first : first + band] if first < 160 else None, True)
+        if rows.finished:
+            break
+    assert first > 160
+    reach = network.geometry[0].start_halo(1)[1]  # what a step's own end sets free
+    assert 0 < counts[True] <= counts[False] + reach
 
 
 def test_few_lanes_so_that_halos_cost_little():

@@ -26,6 +26,7 @@ from ..images import RegionReader, open_regions
 from ..images.zarr_regions import ZarrRegions
 from ..network.hardware import keep_memory
 from ..wholefile import whole_folder
+from .counting import pixels_of
 from .dask_array import needed, one_thread, refuse
 from .lanes import Lanes, lanes
 from .large import Finish, Found, LargeWish, Progress, facts_of, summary
@@ -184,7 +185,7 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     rows, first, held = _chunk(job.plan.rows), box[0][0], list[NDArray[np.uint8]]()
     for (_, last), part in stream:
         held.append(part)
-        pixels += np.bincount(part.ravel(), minlength=len(pixels))
+        pixels += pixels_of(part, len(pixels))
         ready = (last - first) // rows * rows if last < box[0][1] else last - first
         if ready:  # whole chunks
             joined = np.concatenate(held)

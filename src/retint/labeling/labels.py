@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import RetintError
+from .counting import pixels_of
 from .doubt import TRACED, Measure, check_measure, doubt_of
-from .pixels import Pixels, bands
+from .pixels import Pixels
 from .starts import UNKNOWN
 from .tiles import Tile, slices
 
@@ -110,9 +111,8 @@ class Labeling:
     @property
     def fractions(self) -> dict[str, float]:
         """Share of the pixels that each class has."""
-        parts = (self.labels[band].ravel() for band in bands(self.labels.shape))
-        counts = sum(np.bincount(part, minlength=len(self.classes)) for part in parts)
-        return {name: float(n) / self.labels.size for name, n in zip(self.classes, np.asarray(counts), strict=True)}
+        counts = pixels_of(self.labels, len(self.classes))
+        return {name: float(n) / self.labels.size for name, n in zip(self.classes, counts, strict=True)}
 
     def _parts(self, estimate: NDArray[np.float32]) -> Iterator[tuple[tuple[slice, ...], NDArray[np.float32]]]:
         for pixels, tile in self._tiles(estimate):

@@ -18,7 +18,7 @@ from ..network.work import Walked, walk
 from .plan import TileSide, sides_of
 from .tiles import Box, Tile
 
-ROOM = 7 << 27
+ROOM = 6 << 27
 """Bytes that the planes of a lane may take."""
 
 _ROWS = 256  # pixels of an image's band at most

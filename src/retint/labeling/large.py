@@ -19,6 +19,7 @@ from ..errors import RetintError
 from ..images import Labels, RegionReader, identity
 from ..images.read import told
 from ..network.hardware import Precision
+from .counting import pixels_of
 from .lanes import Lanes, lanes
 from .model import Model
 from .partial import Journal, PartialLabels
@@ -188,8 +189,7 @@ def _label_lane(
 
     def written(number: int, part: NDArray[np.uint8], changed: list[int]) -> None:
         labels.write(plan.piece(number), part)
-        pixels = np.bincount(part.ravel(), minlength=len(model.classes))
-        journal.note(number, changed=changed, pixels=pixels.tolist())
+        journal.note(number, changed=changed, pixels=pixels_of(part, len(model.classes)).tolist())
 
     def tell() -> None:
         if progress:

@@ -36,10 +36,18 @@ def flows(network: RecurrentNetwork) -> bool:
 class Rows:
     """U, V, W and the loop, given an image band by band, and each band in blocks of columns.
 
+    After the last band, what steps have waited for comes in further bands, which have no rows of the image: so no band is
+    larger than others.
+
     Args:
         network: folded, in evaluation mode.
         steps: how many, at least 1.
+
+    Attributes:
+        finished: whether the band that was begun is the last one.
     """
+
+    finished = False
 
     def __init__(self, network: RecurrentNetwork, steps: int) -> None:
         readout = FinerReadout.of(network) if possible(network) else None
@@ -50,29 +58,31 @@ class Rows:
         """Begin a band.
 
         Args:
-            rows: of X that it has, in whole periods.
-            last: whether it is the last one.
+            rows: of X that it has, in whole periods; 0 after the image's last ones.
+            last: whether the image has no more rows.
 
         Returns:
             The rows of Y(1), Y(2), ... that it gives: as many as can be told.
         """
-        given, found = self._context.begin(rows, last), [0]
+        self.finished, given, found = last, self._context.begin(rows, last) if rows else (0, 0), [0]
         for step in self._steps:
-            found.append(step.begin(*given, found[-1], last))
+            count, self.finished = step.begin(*given, found[-1], self.finished)
+            found.append(count)
         return found[1:]
 
-    def push(self, block: Tensor, last: bool) -> list[Tensor | None]:
+    def push(self, block: Tensor | None, last: bool) -> list[Tensor | None]:
         """The next columns of Y(1), Y(2), ... in the band's rows, as far as they can be told; None where there are none.
 
         Args:
-            block: the next columns of X, (1, C, rows, columns), in whole periods; in every band as many.
+            block: the next columns of X, (1, C, rows, columns), in whole periods, in every band as many; None in a band
+                that has no rows of it.
             last: whether they are the last ones.
 
         Returns:
             For each step (1, K, rows, columns), float32.
         """
         with torch.inference_mode():
-            hidden, detail = self._context.push(laid_out(block), last)
+            hidden, detail = (None, None) if block is None else self._context.push(laid_out(block), last)
             estimate: Tensor | None = None
             estimates = []
             for step in self._steps:
@@ -213,6 +223,9 @@ class _Step:
         self._hidden, self._detail = Waiting(), Waiting() if len(network.D) else None
         self._feedback = None if first or self._same else _Chain(units, fused)
         self._fed = None if self._feedback is None else Waiting()
+        self._given, self._most = Waiting(), 0  # Y(t-1), and the rows of it that came with any band before the last
+        self._feeding, self._place, self._edges = (0, 0), 0, list[int]()
+        self._ended = self._idle = False
         self._planes = [plane for plane in (self._hidden, self._detail, self._fed) if plane is not None]
         self._finer = readout
         self._readout = _Chain([readout.first] if readout else network.V, fused)
@@ -220,36 +233,66 @@ class _Step:
         self._dtype = next(network.parameters()).dtype
         self._rows, self._columns = (0, 0), 0
 
-    def begin(self, hidden: int, detail: int, estimate: int, last: bool) -> int:
-        """Begin a band of so many rows of the context's planes and the last estimate; how many rows it gives."""
+    def begin(self, hidden: int, detail: int, estimate: int, last: bool) -> tuple[int, bool]:
+        """Begin a band of so many rows of the context's planes and the last estimate.
+
+        Returns:
+            How many rows it gives, and whether they are the last ones.
+        """
         if self._same:
-            return estimate
+            return estimate, last
+        self._idle = self._ended
+        if self._idle:
+            return 0, True
         ends = [self._hidden.begin(hidden)]
         if self._detail is not None:
             ends.append(self._detail.begin(detail))
         if self._feedback is not None and self._fed is not None:
-            ends.append(self._fed.begin(self._feedback.begin(estimate, last)))
+            first, there = self._feeding[1], self._given.begin(estimate)
+            if not last:
+                self._most = max(self._most, estimate)
+            elif self._most:
+                there = min(there, first + self._most)
+            last = last and there == self._given.rows
+            self._feeding, self._place = (first, there), 0
+            ends.append(self._fed.begin(self._feedback.begin(there - first, last)))
         self._rows, self._columns = (self._rows[1], min(ends)), 0
         rows = self._rows[1] - self._rows[0]
         if self._pooled is not None:
             rows = self._pooled.begin(rows, last)
-        rows = self._readout.begin(rows, last)
-        return rows if self._finer is None else rows * self._finer.up[0]
+        rows, self._ended = self._readout.begin(rows, last), last
+        return rows if self._finer is None else rows * self._finer.up[0], last
 
     def push(self, hidden: Tensor | None, detail: Tensor | None, estimate: Tensor | None, last: bool) -> Tensor | None:
         """The next columns."""
         if self._same:  # without feedback nothing changes any more
             return estimate
+        if self._idle:
+            return None
         self._hidden.put(hidden)
         if self._detail is not None:
             self._detail.put(detail)
         if self._feedback is not None and self._fed is not None:
-            self._fed.put(self._feedback.push(None if estimate is None else laid_out(estimate.to(self._dtype)), last))
+            self._given.put(None if estimate is None else laid_out(estimate.to(self._dtype)))
+            self._fed.put(self._feedback.push(self._next(), last))
         (first, end), counts = self._rows, [plane.columns(self._rows[1]) for plane in self._planes]
         ready = min((count for count in counts if count is not None), default=0) if first < end else 0
         scores = self._scores(self._rows, (self._columns, ready), last)
         self._columns = ready
         return None if scores is None else torch.softmax(scores.float(), 1)
+
+    def _next(self) -> Tensor | None:
+        """The next columns of Y(t-1) for W: in bands that begin with rows that were there before, as in the others."""
+        rows, place, self._place = self._feeding, self._place, self._place + 1
+        if rows[0] == rows[1]:
+            return None
+        columns = self._given.columns(rows[1])
+        if columns is None:
+            columns = self._edges[place]
+        elif place == len(self._edges):
+            self._edges.append(columns)
+        first = self._edges[place - 1] if place else 0
+        return None if first == columns else self._given.take(rows, (first, columns))
 
     def _scores(self, rows: tuple[int, int], columns: tuple[int, int], last: bool) -> Tensor | None:
         """V * g(U * X + W * Y(t-1)) of a box that all planes have."""

@@ -105,8 +105,8 @@ class Stream:
         rows, counter = Rows(self._network, self._steps), _Counter(self, self._first)
         waiting: list[Tensor] = []  # rows that are held
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
-        for (first, last), blocks in self._bands():
-            counter.begin(rows.begin(last - first, last == self._last))
+        for count, last, blocks in self._bands(rows):
+            counter.begin(rows.begin(count, last))
             found = []
             for block, ends in blocks:
                 estimates = rows.push(block, ends)
@@ -118,7 +118,7 @@ class Stream:
             if end <= done + 1 and end < self._end:
                 continue
             estimate = torch.cat(waiting, ROWS)
-            until = end if last == self._last else end - 1
+            until = end if rows.finished else end - 1
             across = zip(self._cells.core[1:], self._cells.outer[1:], strict=True)
             cores, outers = zip(*across, strict=True)
             yield Tile(((done, until), *cores), ((held, end), *outers)), estimate.contiguous()  # scores come faster so
@@ -128,15 +128,21 @@ class Stream:
             if done >= self._cells.core[0][1]:
                 return
 
-    def _bands(self) -> Iterator[tuple[tuple[int, int], Iterator[tuple[Tensor, bool]]]]:
-        """Rows, and the band's blocks, (1, C, pixels ...), and whether each is its last; the next band is read meanwhile."""
+    def _bands(self, rows: Rows) -> Iterator[tuple[int, bool, Iterator[tuple[Tensor | None, bool]]]]:
+        """For each band its rows, whether the image has no more, and the blocks, (1, C, pixels ...), and whether each is the band's
+        last; the next bands are read meanwhile."""
         strides = self._network.strides[1:]
         across = [(a * s, b * s) for (a, b), s in zip(self._cells.outer[1:], strides, strict=True)]
         firsts = range(self._first, self._last, self._plan.band)
         boxes: list[Box] = [((first, min(first + self._plan.band, self._last)), *across) for first in firsts]
         with closing(read_ahead(boxes, self._source.pixels)) as bands:
             for box, pixels in zip(boxes, bands, strict=True):
-                yield box[0], self._blocks(pixels, box)
+                first, last = box[0]
+                yield last - first, last == self._last, self._blocks(pixels, box)
+        first, last = across[-1]
+        count = -(-(last - first) // self._plan.block)
+        while not rows.finished:
+            yield 0, True, ((None, number == count) for number in range(1, count + 1))
 
     def _blocks(self, pixels: NDArray[Any], band: Box) -> Iterator[tuple[Tensor, bool]]:
         *others, (first, end) = band

@@ -91,7 +91,7 @@ class Window:
             return block, (self._outputs, columns)  # each of its cells is seen once
         held = self._joined(like, above, block, left, new, width)
         if not self._last and new and self._kept:
-            self._above[place] = kept(held.narrow(ROWS, gone_down, self._kept).narrow(COLUMNS, left, new))
+            self._above[place] = kept(held.narrow(ROWS, gone_down, self._kept).narrow(COLUMNS, left, new), above)
         self._left = None if last or gone == width else kept(held.narrow(COLUMNS, gone, width - gone))
         if not self._outputs or not columns:
             return None
@@ -163,6 +163,7 @@ def room(like: Tensor, rows: int, columns: int) -> Tensor:
     return like.new_empty(shape).movedim(-1, 1)
 
 
-def kept(part: Tensor) -> Tensor:
-    """A copy of a part of a plane, channels last."""
-    return room(part, part.shape[ROWS], part.shape[COLUMNS]).copy_(part)
+def kept(part: Tensor, into: Tensor | None = None) -> Tensor:
+    """A copy of a part of a plane, channels last; into what was kept before, if it has the size: memory would fall to pieces."""
+    fits = into is not None and into.shape == part.shape
+    return (into if fits and into is not None else room(part, part.shape[ROWS], part.shape[COLUMNS])).copy_(part)
