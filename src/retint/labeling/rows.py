@@ -211,6 +211,39 @@ class _Context:
         return self._trunk.push(fine, last), None if self._detail is None else self._detail.push(fine, last)
 
 
+class _Feed:
+    """Y(t-1) on its way to W: at the end of the image in bands that have no more rows than any before."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype, self._waiting = dtype, Waiting()
+        self._most, self._rows = 0, (0, 0)
+        self._place, self._edges = 0, list[int]()  # columns after each block, in every band the same
+
+    def begin(self, rows: int, last: bool) -> tuple[int, bool]:
+        """Begin a band in which so many rows come; how many go on, and whether they are the last ones."""
+        first, end = self._rows[1], self._waiting.begin(rows)
+        if not last:
+            self._most = max(self._most, rows)
+        elif self._most:
+            end = min(end, first + self._most)
+        self._rows, self._place = (first, end), 0
+        return end - first, last and end == self._waiting.rows
+
+    def push(self, estimate: Tensor | None) -> Tensor | None:
+        """The next columns that go on."""
+        self._waiting.put(None if estimate is None else laid_out(estimate.to(self._dtype)))
+        rows, place, self._place = self._rows, self._place, self._place + 1
+        if rows[0] == rows[1]:
+            return None
+        columns = self._waiting.columns(rows[1])
+        if columns is None:
+            columns = self._edges[place]
+        elif place == len(self._edges):
+            self._edges.append(columns)
+        first = self._edges[place - 1] if place else 0
+        return None if first == columns else self._waiting.take(rows, (first, columns))
+
+
 class _Step:
     """Y(t) from U * X and Y(t-1), as `RecurrentNetwork.step` has it."""
 
@@ -222,15 +255,12 @@ class _Step:
         self._end = units.pop() if ends else None  # of W: it, the context and the rectifier are one pass
         self._hidden, self._detail = Waiting(), Waiting() if len(network.D) else None
         self._feedback = None if first or self._same else _Chain(units, fused)
-        self._fed = None if self._feedback is None else Waiting()
-        self._given, self._most = Waiting(), 0  # Y(t-1), and the rows of it that came with any band before the last
-        self._feeding, self._place, self._edges = (0, 0), 0, list[int]()
+        self._feed, self._fed = _Feed(next(network.parameters()).dtype), None if self._feedback is None else Waiting()
         self._ended = self._idle = False
         self._planes = [plane for plane in (self._hidden, self._detail, self._fed) if plane is not None]
         self._finer = readout
         self._readout = _Chain([readout.first] if readout else network.V, fused)
         self._pooled = Window(*(_pooled(network.pool[axis]) for axis in _ENDS)) if max(network.pool) > 1 else None
-        self._dtype = next(network.parameters()).dtype
         self._rows, self._columns = (0, 0), 0
 
     def begin(self, hidden: int, detail: int, estimate: int, last: bool) -> tuple[int, bool]:
@@ -248,14 +278,8 @@ class _Step:
         if self._detail is not None:
             ends.append(self._detail.begin(detail))
         if self._feedback is not None and self._fed is not None:
-            first, there = self._feeding[1], self._given.begin(estimate)
-            if not last:
-                self._most = max(self._most, estimate)
-            elif self._most:
-                there = min(there, first + self._most)
-            last = last and there == self._given.rows
-            self._feeding, self._place = (first, there), 0
-            ends.append(self._fed.begin(self._feedback.begin(there - first, last)))
+            count, last = self._feed.begin(estimate, last)
+            ends.append(self._fed.begin(self._feedback.begin(count, last)))
         self._rows, self._columns = (self._rows[1], min(ends)), 0
         rows = self._rows[1] - self._rows[0]
         if self._pooled is not None:
@@ -273,26 +297,12 @@ class _Step:
         if self._detail is not None:
             self._detail.put(detail)
         if self._feedback is not None and self._fed is not None:
-            self._given.put(None if estimate is None else laid_out(estimate.to(self._dtype)))
-            self._fed.put(self._feedback.push(self._next(), last))
+            self._fed.put(self._feedback.push(self._feed.push(estimate), last))
         (first, end), counts = self._rows, [plane.columns(self._rows[1]) for plane in self._planes]
         ready = min((count for count in counts if count is not None), default=0) if first < end else 0
         scores = self._scores(self._rows, (self._columns, ready), last)
         self._columns = ready
         return None if scores is None else torch.softmax(scores.float(), 1)
-
-    def _next(self) -> Tensor | None:
-        """The next columns of Y(t-1) for W: in bands that begin with rows that were there before, as in the others."""
-        rows, place, self._place = self._feeding, self._place, self._place + 1
-        if rows[0] == rows[1]:
-            return None
-        columns = self._given.columns(rows[1])
-        if columns is None:
-            columns = self._edges[place]
-        elif place == len(self._edges):
-            self._edges.append(columns)
-        first = self._edges[place - 1] if place else 0
-        return None if first == columns else self._given.take(rows, (first, columns))
 
     def _scores(self, rows: tuple[int, int], columns: tuple[int, int], last: bool) -> Tensor | None:
         """V * g(U * X + W * Y(t-1)) of a box that all planes have."""
