@@ -87,8 +87,8 @@ def lanes(
     parameter, flat = next(network.parameters()), len(size) == 2
     values, shrunk, period = ROOM / parameter.element_size(), scale ** (len(size) - 1), geometry[0].period
     # of a volume, a band is one block
-    most = _BLOCK.get(parameter.device.type, _BLOCK["cpu"]) if flat else _VOLUME
-    block = min(most, values / 4 / demand.block)
+    largest = _BLOCK.get(parameter.device.type, _BLOCK["cpu"]) if flat else _VOLUME
+    block = min(largest, values / 4 / demand.block)
     values -= demand.block * block
     pixels = values / 3 / demand.band if flat else min(block, values / 3 / demand.band)
     across = (values - demand.band * pixels) / demand.across / shrunk
