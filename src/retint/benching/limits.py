@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 import torch
 
-from ..network.hardware import laid_out, settle
+from ..network.hardware import PROCESSOR, laid_out, settle
 
 _WIDTHS = (64, 128, 256)
 _CELLS = 128  # of a plane's side at the middle width
 _DTYPES = (torch.float32, torch.bfloat16)
 _PLANES = {"cpu": 1, "cuda": 16}
 """Images at a time, so that there is work for all of the device."""
-_PROCESSOR = torch.device("cpu")
 
 
 @dataclass
@@ -32,7 +31,7 @@ class Limits:
     convolution: dict[str, dict[int, float]]
     memory: dict[int, float]
 
-    def measure(self, threads: int, least: float, device: torch.device = _PROCESSOR) -> None:
+    def measure(self, threads: int, least: float, device: torch.device = PROCESSOR) -> None:
         """Measure again and keep the better figures: a limit is what the machine does when nothing disturbs it.
 
         Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ..errors import RetintError
-from ..network.hardware import compute_dtype, keep_memory, settle
+from ..network.hardware import chosen_device, compute_dtype, keep_memory, settle
 from .labelling import labelling
 from .limits import Limits, threads_of
 from .options import Options
@@ -28,11 +28,11 @@ def bench(options: Options, note: Callable[[str], None] = lambda line: None) -> 
     Raises:
         RetintError: a model, an architecture or a device that is not there.
     """
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise RetintError("--device cuda: no CUDA device here; use --device cpu")
+    device = chosen_device(options.device)
+    options = replace(options, device=device.type)
     keep_memory()
     with threads_of(options.threads or torch.get_num_threads()):
-        report = Report(_machine(torch.device(options.device)), Limits({}, {}))
+        report = Report(_machine(device), Limits({}, {}))
         try:
             _measure(options, report, note)
         except KeyboardInterrupt:

@@ -24,7 +24,7 @@ class Options:
         compile: whether the tuned U-Net is compiled.
         view: pixels of the side of a view in training; 0 leaves training out.
         least: seconds for each figure of the limits.
-        device: cpu or cuda.
+        device: auto, cpu or cuda.
     """
 
     size: tuple[int, int] = (1024, 1024)

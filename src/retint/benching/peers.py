@@ -15,11 +15,10 @@ from torch import library as operators
 
 from ..errors import RetintError
 from ..images import to_unit
-from ..network.hardware import compute_dtype, laid_out
+from ..network.hardware import PROCESSOR, compute_dtype, laid_out
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the library's own preprocessing
 _DECLARED: list[str] = []
-_PROCESSOR = torch.device("cpu")
 
 Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """From an image (rows, columns, 3) to labels (rows, columns)."""
@@ -43,7 +42,7 @@ def unet(classes: int) -> nn.Module:
     return network.eval()
 
 
-def documented(network: nn.Module, device: torch.device = _PROCESSOR) -> Labeller:
+def documented(network: nn.Module, device: torch.device = PROCESSOR) -> Labeller:
     """The U-Net as its documentation runs it: `model.eval()`, `torch.inference_mode()`, contiguous float32."""
     network = network.to(device)
 
@@ -56,7 +55,7 @@ def documented(network: nn.Module, device: torch.device = _PROCESSOR) -> Labelle
     return label
 
 
-def tuned(network: nn.Module, compiled: bool, device: torch.device = _PROCESSOR) -> tuple[Labeller, torch.dtype]:
+def tuned(network: nn.Module, compiled: bool, device: torch.device = PROCESSOR) -> tuple[Labeller, torch.dtype]:
     """The U-Net with what we do ourselves: channels last, normalisation folded, bfloat16 where it gains, compiled if asked.
 
     Returns:

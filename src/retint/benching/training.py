@@ -14,7 +14,7 @@ from ..errors import RetintError
 from ..learning.muon import Muon
 from ..learning.objective import Objective
 from ..network import architecture, build
-from ..network.hardware import channels_last, compute_dtype, laid_out, mixed
+from ..network.hardware import PROCESSOR, channels_last, compute_dtype, laid_out, mixed
 from . import peers
 from .labelling import CLASSES
 from .options import Options
@@ -23,7 +23,6 @@ from .scene import scene
 
 BATCH = 4
 RATE = 2e-3
-_PROCESSOR = torch.device("cpu")
 _COUNTED, _CALLS = 64, 8  # pixels of a view, and calls, by which the arithmetic is counted
 
 
@@ -42,7 +41,7 @@ class Iterations:
     def __init__(
         self, network: nn.Module, loss: Callable[[Tensor, Tensor, int], Tensor], classes: int, side: int = 320,
         optimiser: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
-        device: torch.device = _PROCESSOR,
+        device: torch.device = PROCESSOR,
     ) -> None:  # fmt: skip
         network.to(device).train()
         views = [scene((side, side), classes, seed) for seed in range(BATCH)]
@@ -91,7 +90,7 @@ class Iterations:
         return sum(size for where, size in storages.items() if where not in own)
 
 
-def retint_training(name: str, classes: int, side: int = 320, device: torch.device = _PROCESSOR) -> Iterations:
+def retint_training(name: str, classes: int, side: int = 320, device: torch.device = PROCESSOR) -> Iterations:
     """An architecture of the catalogue under Retint's objective and optimiser.
 
     Each iteration takes the first step and a window of two more with gradients, and before the window 0 to 10 without.
@@ -102,7 +101,7 @@ def retint_training(name: str, classes: int, side: int = 320, device: torch.devi
     return Iterations(network, objective, classes, side, partial(Muon, dtype=compute_dtype("auto", device)), device)
 
 
-def unet_training(network: nn.Module, classes: int, side: int = 320, device: torch.device = _PROCESSOR) -> Iterations:
+def unet_training(network: nn.Module, classes: int, side: int = 320, device: torch.device = PROCESSOR) -> Iterations:
     """A network with full-size scores, its loss at every second pixel, as Retint's on label grids of 4."""
 
     def loss(images: Tensor, labels: Tensor, seed: int) -> Tensor:

@@ -42,8 +42,6 @@ def add_to(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure; 130 if Ctrl-C ended it early, after telling what was measured."""
-    import torch
-
     from ..benching import Options, bench
     from ..benching.show import plot, table
     from ..wholefile import check_folder, whole_file
@@ -51,8 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         check_folder(options.out)
     wanted: dict[str, Any] = {
-        "device": ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device,
-        "size": options.size, "rounds": options.rounds, "threads": options.threads,
+        "device": options.device, "size": options.size, "rounds": options.rounds, "threads": options.threads,
         "models": tuple(options.model) if options.model else None, "peers": False if options.no_peers else None,
         "compile": False if options.no_compile else None, "view": 0 if options.no_training else None,
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,19 +15,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
-from ..export import Format, export
-from ..modelfile import Card, find_model, load_model
-from ..network import RecurrentNetwork, restored
-from ..network.hardware import Precision, channels_last, compute_dtype
-from .advice import spacing_advice, texture_advice
+from ..modelfile import find_model, load_model
+from ..network import restored
+from ..network.hardware import Precision
 from .asking import Asking, alone, together
-from .backends import FLOAT32, Backend, Engine, engine
+from .backends import Backend
 from .canvas import Canvas
 from .doubt import Trace
 from .finer import WAYS, Way, finer
 from .labels import Labeling
 from .pixels import scaled_size
 from .plan import TileSide, plan, sides_of
+from .ready import Ready
 from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
 from .source import Source, as_array
@@ -40,71 +38,8 @@ _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
 
 
-class Model:
-    """A network and its card, for labelling.
-
-    Args:
-        network: as trained.
-        card: what it is.
-        device: auto, cpu or cuda.
-        precision: auto, float32 or bfloat16; each call may choose another.
-        name: what to call it in messages.
-        backend: what computes the network: torch (auto), onnxruntime, openvino or compile. The same to rounding (1e-4).
-
-    Attributes:
-        file: that it was loaded from, if any.
-    """
-
-    file: Path | None = None
-
-    def __init__(
-        self,
-        network: RecurrentNetwork,
-        card: Card,
-        device: str = "auto",
-        precision: Precision = "auto",
-        name: str = "model",
-        backend: Backend = "auto",
-    ) -> None:
-        if device == "cuda" and not torch.cuda.is_available():
-            raise RetintError("--device cuda: no CUDA device here; use --device cpu")
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        try:
-            self.device = torch.device(chosen)
-        except RuntimeError:
-            raise RetintError(f"--device {device}: expected auto, cpu or cuda") from None
-        compute_dtype(precision, self.device)  # refuses what is none
-        self.card, self.name, self.precision = card, name, precision
-        self._folded = network.eval().requires_grad_(False).fold()
-        self.backend: Backend = backend
-        self._ready: dict[torch.dtype, RecurrentNetwork] = {}
-        self._engines: dict[torch.dtype, Engine] = {}
-        if backend not in ("auto", "torch"):
-            self.engine()  # what is missing is said at once
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what is made anew when it is needed, and may not travel to another process."""
-        return {**self.__dict__, "_ready": {}, "_engines": {}}
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names, in the order of their indices."""
-        return self.card.classes
-
-    @property
-    def dims(self) -> int:
-        """Spatial dimensions of what it labels: 2 for images, 3 for volumes."""
-        return len(self._folded.geometry)
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Image pixels per label cell along each axis."""
-        return self._folded.strides
-
-    @property
-    def at_once(self) -> bool:
-        """Whether it takes a fixed number of steps at once, so that starts, hints and records of the steps do not go with it."""
-        return bool(self._folded.architecture.instances)
+class Model(Ready):
+    """A trained network and its card, for labelling; see `Ready`."""
 
     def takes_steps_at_once(
         self, way: Way = "upsample", resolution: int = 1, *, stop: Stop | None = None, start: Any = None, hints: Any = None,
@@ -278,27 +213,6 @@ class Model:
             labels = Canvas(refinement, source.own, scale).final()
             yield self._labeling(labels, refinement, refinement.changes[-1] == 0, hints, scale, {})
 
-    def network(self, precision: Precision | None = None) -> RecurrentNetwork:
-        """U, V, W and the loop as they are run: folded, on the model's device, channels last.
-
-        Args:
-            precision: of its numbers; the model's own if not given.
-        """
-        wish = precision or self.precision
-        dtype = compute_dtype("float32" if wish == "auto" and self.backend in FLOAT32 else wish, self.device)
-        if dtype not in self._ready:
-            network = copy.deepcopy(self._folded).to(self.device, dtype)
-            self._ready[dtype] = channels_last(network)
-        return self._ready[dtype]
-
-    def engine(self, precision: Precision | None = None) -> Engine:
-        """What computes that network when it labels, by the model's backend; kept for the next image."""
-        network = self.network(precision)
-        dtype = next(network.parameters()).dtype
-        if dtype not in self._engines:
-            self._engines[dtype] = engine(self.backend, network)
-        return self._engines[dtype]
-
     def session(
         self, image: Any, *, steps: int | None = None, start: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, scale: float = 1.0, most_bytes: int = MOST_BYTES, where: str = "image",
@@ -387,27 +301,6 @@ class Model:
             strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
             drifts=tuple(refinement.drifts), temperature=self.card.temperature, _trace=refinement.traced(),
         )  # fmt: skip
-
-    def export(self, folder: str | Path, format: Format = "onnx", *, overwrite: bool = False) -> list[Path]:
-        """Write the model for another runtime; see `retint.export.export`."""
-        return export(self._folded, self.card, folder, format, self.name, overwrite)
-
-    def scale_warning(self, image: Any, where: str = "image", scale: float = 1.0) -> str | None:
-        """A line for the user if the image's texture is much finer or coarser than what the model was trained on."""
-        return texture_advice(self.card, self.name, Source(image, self.card, self.dims, where, scale), where)
-
-    def spacing_warning(
-        self, spacing: Sequence[float] | None, unit: str | None = None, where: str = "volume", scale: float = 1.0
-    ) -> str | None:
-        """A line for the user if a volume's voxels are not those of the volumes that the model was trained on.
-
-        Args:
-            spacing: from voxel to voxel along slices, rows, columns; None if it is not known.
-            unit: of the spacing. Sizes are compared if it is the card's, proportions in any case.
-            where: what to call the volume.
-            scale: at which it is labelled.
-        """
-        return spacing_advice(self.card, self.name, spacing, unit, where, scale)
 
     def _refinement(
         self, source: Source, start: Any, hints: Any, tile: TileSide | None, precision: Precision | None

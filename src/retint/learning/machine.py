@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from ..errors import RetintError
-from ..network.hardware import Precision, compute_dtype
+from ..network.hardware import Precision, chosen_device, compute_dtype
 
 
 def open_fabric(device: str, devices: int, precision: Precision) -> tuple[Any, torch.device]:
@@ -17,12 +16,10 @@ def open_fabric(device: str, devices: int, precision: Precision) -> tuple[Any, t
         warnings.simplefilter("ignore")
         from lightning.fabric import Fabric
 
-    accelerator = {"auto": "cuda" if torch.cuda.is_available() else "cpu"}.get(device, device)
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise RetintError("--device cuda: no CUDA device here; use --device cpu")
-    dtype = compute_dtype(precision, torch.device(accelerator))
+    chosen = chosen_device(device)
+    dtype = compute_dtype(precision, chosen)
     fabric = Fabric(
-        accelerator=accelerator, devices=devices, strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
+        accelerator=chosen.type, devices=devices, strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
         precision="bf16-mixed" if dtype is torch.bfloat16 else "32-true",
     )  # fmt: skip
     if devices > 1:

@@ -12,6 +12,7 @@ from ..errors import RetintError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = TypeVar("Network", bound=nn.Module)
+PROCESSOR = torch.device("cpu")
 _LAYOUT = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -29,6 +30,21 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def chosen_device(device: str) -> torch.device:
+    """The device that a choice of auto, cpu or cuda means: `auto` is a GPU if there is one.
+
+    Raises:
+        RetintError: it is not there.
+    """
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise RetintError("--device cuda: no CUDA device here; use --device cpu")
+    try:
+        return torch.device(("cuda" if there else "cpu") if device == "auto" else device)
+    except RuntimeError:
+        raise RetintError(f"--device {device}: expected auto, cpu or cuda") from None
 
 
 def mixed(device: torch.device) -> torch.autocast:
