@@ -48,7 +48,7 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
     network, engine, pixels = model.network(), model.engine(), prod(image.shape[:2])
     needs, dtype = work(network), next(network.parameters()).dtype
     source = Source(image, model.card, model.dims)
-    x = source.region(tuple((0, n) for n in image.shape[:2])).to(model.device, dtype)
+    x = source.region(tuple((0, n) for n in image.shape[:2]), dtype).to(model.device)
     with torch.inference_mode():
         context = engine.context(x)
         estimate = _step(engine, context, None)

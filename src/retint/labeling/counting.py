@@ -18,6 +18,17 @@ def pixels_of(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
     return counts
 
 
+def likeliest(y: Tensor, axis: int = 0) -> Tensor:
+    """The index of the largest value along an axis, the first of equal ones; uint8, so at most 256 of them.
+
+    `max` finds the same, one value after another; these are passes that processors make many values at a time in.
+    """
+    count = y.shape[axis]
+    weights = torch.arange(count, 0, -1, dtype=y.dtype, device=y.device).view([-1 if n == axis else 1 for n in range(y.dim())])
+    largest = torch.eq(y, y.amax(axis, keepdim=True), out=torch.empty_like(y))
+    return largest.mul_(weights).amax(axis).neg_().add_(count).to(torch.uint8)
+
+
 def followed(y: Tensor, previous: Tensor, rounding: float) -> tuple[Tensor, Tensor]:
     """The labels as changes are counted from them, and which changed.
 
@@ -26,14 +37,14 @@ def followed(y: Tensor, previous: Tensor, rounding: float) -> tuple[Tensor, Tens
 
     Args:
         y: Y(t), (K, cells ...).
-        previous: the labels of Y(t-1), as they were counted, (cells ...), int64.
+        previous: the labels of Y(t-1), as they were counted, (cells ...), uint8.
         rounding: see `ROUNDING`.
 
     Returns:
-        Labels (cells ...), int64, and the flat indices of those that changed.
+        Labels (cells ...), uint8, and the flat indices of those that changed.
     """
-    lead = y.amax(0) - y.gather(0, previous[None])[0]
+    lead = y.amax(0) - y.gather(0, previous[None].long())[0]
     changed = torch.nonzero(lead.flatten() > rounding)[:, 0]  # few: to look for the likeliest class takes longest
     labels = previous.flatten().clone()
-    labels[changed] = y.flatten(1)[:, changed].max(0).indices
+    labels[changed] = likeliest(y.flatten(1)[:, changed])
     return labels.view_as(previous), changed

@@ -21,6 +21,7 @@ from ..network import RecurrentNetwork
 from ..network.dense import coarse, margin, shift_and_stitch, unit_stride
 from ..network.hardware import laid_out
 from ..network.layers import Unit
+from .counting import likeliest
 from .labels import Labeling
 from .pixels import Pixels
 from .source import Source
@@ -88,7 +89,7 @@ def finer(
     for tile in Tile.whole(whole).split(_sides(network, steps, way, room), [(0, 0)] * len(whole)):
         before: Tensor | None = None
         for step, estimate in enumerate(_part(network, source, tile, steps, way, every), start=1):
-            labels = estimate[0].max(0).indices
+            labels = likeliest(estimate[0])
             counts[step - 1] += labels.numel() if before is None else int((_like(before, labels) != labels).sum())
             totals[step - 1] += labels.numel()
             before = labels

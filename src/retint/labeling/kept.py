@@ -18,7 +18,7 @@ from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from .backends.fused import FinerReadout, possible
-from .counting import ROUNDING, followed
+from .counting import ROUNDING, followed, likeliest
 from .local import context as context_in
 from .local import cut, step
 from .region import grown, merged, moved, parts, rounded
@@ -81,11 +81,11 @@ class KeptSteps:
     def changes(self) -> tuple[float, ...]:
         """Share of the image's label cells whose label changed at each step: see `followed`."""
         before = self._before()
-        labels = None if before is None else before[0].max(0).indices
+        labels = None if before is None else likeliest(before[0])
         found = []
         for y in (cut(estimate, self._seen)[0] for estimate in self.estimates):
             if labels is None:
-                labels, count = y.max(0).indices, prod(y.shape[1:])
+                labels, count = likeliest(y), prod(y.shape[1:])
             else:
                 labels, changed = followed(y, labels, ROUNDING.get(self._dtype, 0.0))
                 count = len(changed)
@@ -211,7 +211,7 @@ class KeptSteps:
                 cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._detail))
 
     def _image(self, box: Box) -> Tensor:
-        return self._source.region(box).to(self._device, self._dtype)
+        return self._source.region(box, self._dtype).to(self._device)
 
     @property
     def _coarser(self) -> list[int]:

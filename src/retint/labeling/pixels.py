@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..network.grid import MODES, SMALLEST
 from ..network.layers import part
+from .counting import likeliest
 from .quads import labels_between, possible
 from .resample import linear
 from .tiles import Tile, slices
@@ -68,7 +69,7 @@ class Pixels:
     def labels_in(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The likeliest class at the pixels of a tile's core, (pixels ...) uint8; arguments as for `scores`."""
         if self._scaled or not possible(self.strides):
-            return self.scores(tile, estimate).max(0).indices.to(torch.uint8)
+            return likeliest(self.scores(tile, estimate))
         labels = labels_between(estimate[0].clamp(min=SMALLEST).log(), self.strides)
         return part(labels, self._cut(tile))
 

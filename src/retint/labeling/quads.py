@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .counting import likeliest
+
+_VALUES = 1 << 20
+"""Of scores at pixels that are computed at a time."""
+
 
 def possible(strides: tuple[int, ...]) -> bool:
     """Whether pixels of so many to a cell fall into squares between the centres of four cells."""
@@ -26,23 +31,22 @@ def labels_between(scores: Tensor, strides: tuple[int, ...]) -> Tensor:
         (strides[0] * rows, strides[1] * columns), uint8.
     """
     down, across = strides
-    around = F.pad(scores[None], (1, 1, 1, 1), mode="replicate")[0].permute(1, 2, 0).contiguous()
-    rows, columns, classes = around.shape
-    likeliest = around.max(-1).indices.to(torch.uint8)
-    corners = [likeliest[i : rows - 1 + i, j : columns - 1 + j] for i in (0, 1) for j in (0, 1)]
-    first, *others = corners
+    around = F.pad(scores[None], (1, 1, 1, 1), mode="replicate")[0]
+    classes, rows, columns = around.shape
+    labels = likeliest(around)
+    first, *others = (labels[i : rows - 1 + i, j : columns - 1 + j] for i in (0, 1) for j in (0, 1))
     open_ = torch.zeros_like(first, dtype=torch.bool)
     for other in others:
         open_ |= other != first
     blocks = first[:, None, :, None].expand(-1, down, -1, across).contiguous()
-    r, c = torch.nonzero(open_, as_tuple=True)
-    if len(r):
+    cells, shares = around.flatten(1), _shares(down, across).to(around)
+    found, most = torch.nonzero(open_), max(_VALUES // (classes * down * across), 1)
+    for begin in range(0, len(found), most):
+        r, c = found[begin : begin + most].unbind(1)
         places = r * columns + c
-        cells = around.view(-1, classes)
-        four = torch.stack([cells[places + k] for k in (0, 1, columns, columns + 1)], 1)
-        mixed = torch.matmul(_shares(down, across).to(four), four)
-        found = mixed.max(-1).indices.to(torch.uint8)
-        blocks[r, :, c, :] = found.view(-1, down, across)
+        four = torch.stack([cells.index_select(1, places + k) for k in (0, 1, columns, columns + 1)])
+        mixed = torch.matmul(shares, four.flatten(1)).view(down * across, classes, -1)
+        blocks[r, :, c, :] = likeliest(mixed, 1).t().reshape(-1, down, across)
     whole = blocks.view((rows - 1) * down, (columns - 1) * across)
     return whole[down // 2 : whole.shape[0] - down // 2, across // 2 : whole.shape[1] - across // 2]
 

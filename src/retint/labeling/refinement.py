@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
@@ -22,7 +21,7 @@ from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from .asking import Ask, Asking, alone
 from .backends import Engine
-from .counting import ROUNDING, followed
+from .counting import ROUNDING, followed, likeliest
 from .doubt import Trace
 from .plan import Plan
 from .source import Source
@@ -168,7 +167,7 @@ class Refinement:
             return self._prepared
         strides = self.network.strides
         box = tuple((a * s, b * s) for (a, b), s in zip(tile.outer, strides, strict=True))
-        context = yield Ask(self._engine, "context", (self.source.region(box).to(self._device, self._dtype),))
+        context = yield Ask(self._engine, "context", (self.source.region(box, self._dtype).to(self._device),))
         hints = None
         if self.hints is not None:
             fixed, rest = self.hints.hints(tile.outer)
@@ -206,9 +205,9 @@ class Refinement:
         old, new = before[0][core], estimate[0][core]
         if self.trace is not None:
             moved = (new - old).abs().sum(0) / 2
-            self.trace.follow(tile.core, step, moved, new.max(0).indices != old.max(0).indices)
+            self.trace.follow(tile.core, step, moved, likeliest(new) != likeliest(old))
         old, new = (y[(slice(None), *slices(self._inside(tile), tile.core))] for y in (old, new))
-        return float(F.l1_loss(new, old, reduction="sum")) / 2
+        return float((new - old).abs_().sum()) / 2
 
     def _counted(self, tile: Tile, previous: Tensor | None, estimate: Tensor) -> tuple[Tensor, int]:
         """The labels as changes are counted from them, and how many changed."""
@@ -221,7 +220,7 @@ class Refinement:
 
     def _labels(self, tile: Tile, estimate: Tensor) -> Tensor:
         """The labels of those cells of a tile's core that lie in the image."""
-        return estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))].max(0).indices
+        return likeliest(estimate[0][(slice(None), *slices(self._inside(tile), tile.outer))])
 
     def _inside(self, tile: Tile) -> Box:
         """Those cells of a tile's core that lie in the image."""

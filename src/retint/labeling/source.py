@@ -23,6 +23,8 @@ from .tiles import Box, slices
 _AXES = {2: "(rows, columns)", 3: "(slices, rows, columns)"}
 _MOST_CHANNELS = 16  # an image with more, for a model that takes others, is taken for a volume
 _LARGEST = 1024
+_PIECE = 1 << 18
+"""Values that stay in a processor's cache."""
 
 
 class Source:
@@ -62,9 +64,9 @@ class Source:
         self._check_depth(pixels[(slice(0, 1),) * dims] if isinstance(pixels, _Read) else pixels)
         self._mean, self._std = (torch.tensor(v).view(-1, *[1] * dims) for v in (card.mean, card.std))
 
-    def region(self, box: Box) -> Tensor:
-        """The pixels of a box (which may reach beyond the image), (1, C, pixels ...), float32, normalised."""
-        return self.normalised(self.pixels(box), box)
+    def region(self, box: Box, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The pixels of a box (which may reach beyond the image), (1, C, pixels ...), normalised."""
+        return self.normalised(self.pixels(box), box, dtype)
 
     def pixels(self, box: Box) -> NDArray[Any]:
         """Those of a box's pixels that lie in the image, (pixels ..., C), as they are stored, or, at another scale, on the unit
@@ -72,12 +74,17 @@ class Source:
         inside = self._inside(box)
         return self._stored(slices(inside)) if self.size == self._pixels.shape[:-1] else self._unit(inside)
 
-    def normalised(self, pixels: NDArray[Any], box: Box) -> Tensor:
-        """A box's region, from its pixels."""
-        have, unit = self._inside(box), self._on_unit_scale(pixels)
-        lines = torch.from_numpy(unit).flatten(-2)  # a row's pixels and channels in one: long rows are quickly gone through
-        mean, std = (v.flatten().repeat(pixels.shape[-2]) for v in (self._mean, self._std))
-        x = torch.sub(lines, mean).div_(std).view(pixels.shape).movedim(-1, 0)
+    def normalised(self, pixels: NDArray[Any], box: Box, dtype: torch.dtype = torch.float32) -> Tensor:
+        """A box's region, from its pixels; of 8 bits, they are put on the unit scale and normalised at once."""
+        have, bytes_ = self._inside(box), pixels.dtype == np.uint8
+        values = np.require(pixels, requirements=("C", "W")) if bytes_ else self._on_unit_scale(pixels)
+        lines = torch.from_numpy(values).flatten(-2).flatten(0, -2)  # a row's pixels and channels in one are quickly gone through
+        factor, offset = 1 / (self._std * (255 if bytes_ else 1)), -self._mean / self._std
+        factor, offset = (v.flatten().repeat(pixels.shape[-2]) for v in (factor, offset))
+        x = torch.empty(lines.shape, dtype=dtype)
+        for part in bands(lines.shape, _PIECE):
+            x[part] = torch.addcmul(offset, lines[part].float(), factor)
+        x = x.view(pixels.shape).movedim(-1, 0)
         missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
         if any(map(any, missing)):
             x = torch.nn.functional.pad(x, [n for pair in reversed(missing) for n in pair])

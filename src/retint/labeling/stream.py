@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network import RecurrentNetwork
-from .counting import ROUNDING, followed
+from .counting import ROUNDING, followed, likeliest
 from .lanes import Lanes, counted, outer
 from .pipeline import read_ahead
 from .pixels import Pixels
@@ -149,7 +149,7 @@ class Stream:
         for left in range(first, end, self._plan.block):
             right = min(left + self._plan.block, end)
             part = pixels[..., left - first : right - first, :]
-            yield self._source.normalised(part, (*others, (left, right))).to(self._device, self._dtype), right == end
+            yield self._source.normalised(part, (*others, (left, right)), self._dtype).to(self._device), right == end
 
 
 class _Counter:
@@ -186,12 +186,12 @@ class _Counter:
             rows, each = y.shape[1], prod(y.shape[2:])
             if step:
                 previous = self._labels[step - 1].take(self._rows[step], (a - low, b - low))[0, 0]
-                labels, changed = followed(y, previous.long(), self._rounding)
+                labels, changed = followed(y, previous, self._rounding)
                 counts = torch.bincount(changed // each, minlength=rows)
             else:
-                labels, counts = y.max(0).indices, torch.full((rows,), each)
+                labels, counts = likeliest(y), torch.full((rows,), each)
             if step + 1 < len(estimates):
-                self._labels[step].put(labels.to(torch.uint8)[None, None])
+                self._labels[step].put(labels[None, None])
             row = self._first + self._rows[step][0]
             counts = counts[: max(self._most - row, 0)]
             self._changed[step, row : row + len(counts)] += counts.cpu().numpy()
