@@ -39,6 +39,11 @@ from .tiles import Box, slices
 _GRAIN = 512  # pixels of a chunk's side
 _HALO = 1.15  # pixels computed for each one wanted, at most, where the image is large enough
 _RETRIES = 3  # of a block that failed; a worker that is lost counts apart (Dask's `allowed-failures`)
+_QUIET = {
+    "distributed.worker.profile.enabled": False, "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.admin.tick.interval": "1s", "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+}  # fmt: skip
 _AHEAD = 4  # blocks waiting for each thread: the scheduler holds so many, however many there are
 
 
@@ -203,13 +208,13 @@ def _loaded(file: Path, device: str) -> Model:
 
 @contextmanager
 def local_cluster(workers: int) -> Iterator[Any]:
-    """A Dask cluster of so many workers of one thread on this machine. They are not sampled a hundred times a second, as Dask's
-    are for its profile: where all cores compute, nothing is left over for it. What they log when the cluster ends is for nobody."""
+    """A Dask cluster of so many workers of one thread on this machine. Its processes do not watch themselves many times a second, as
+    Dask's do: where all cores compute, nothing is left over for it. What they log when the cluster ends is for nobody."""
     import dask
     import distributed
 
     make: Any = distributed.LocalCluster
-    with dask.config.set({"distributed.worker.profile.enabled": False}):
+    with dask.config.set(_QUIET):
         made = make(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL)
     with made:
         yield made
