@@ -3,7 +3,7 @@ python benchmarks/huge.py [--size 32768] [--rows 4096] [--model street] [--steps
 
 The image is seeded noise, smoothed at several scales, made and written by region. Memory and rate depend on the number of
 columns, not on that of rows, so --rows labels a part of the height. The labelling has a process of its own, whose peak
-memory is told; at several points it pauses while another process labels 1024 x 1024 pixels held in memory, again and again.
+memory is told; at several points it is stopped while another process labels 1024 x 1024 pixels held in memory, again and again.
 The rates are compared by the medians of these turns, before, between and after. With --compare, labels are compared with
 those of the image held whole. --halos writes the table of halos alone.
 """
@@ -14,6 +14,7 @@ import argparse
 import functools
 import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,26 +80,21 @@ def make(path: Path, rows: int, columns: int, channels: int) -> None:
 
 
 def huge(image: Path, target: Path, name: str, steps: int, pauses: int) -> dict:
-    """Label, and wait for a line at so many points on the way; the time of waiting does not count."""
+    """Label, and say so at so many points on the way, where another process stops this one for a while."""
     regions.LARGE = 0  # smaller ones are tried in the same way
     keep_memory()  # as `retint label` does
-    model, paused, passed = retint.load(name), 0.0, 0
+    model, passed = retint.load(name), 0
 
     def progress(done: int, all_: int) -> None:
-        nonlocal paused, passed
+        nonlocal passed
         if passed < pauses and done * (pauses + 1) >= all_ * (passed + 1) and done < all_:
-            began = time.perf_counter()
             passed += 1
             print("pause", flush=True)
-            sys.stdin.readline()
-            paused += time.perf_counter() - began
 
     began = time.perf_counter()
     found = label_large(model, open_regions(image, 2), target, LargeWish(steps, anew=True), progress=progress)
-    taken = time.perf_counter() - began - paused
-    pixels = int(np.prod(open_regions(image, 2).shape[:2]))
     return {
-        "seconds": round(taken, 1), "megapixels per second": round(pixels / taken / 1e6, 4), "change": found.changes[-1],
+        "seconds": time.perf_counter() - began, "change": found.changes[-1],
         "peak GiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20), 3),
     }  # fmt: skip
 
@@ -160,18 +156,21 @@ def widest(network: object, steps: int) -> int:
 
 
 def apart(*arguments: str, pause: Callable[[], None] | None = None) -> dict:
-    """What a process of its own finds; `pause` is called when it pauses."""
-    command = [sys.executable, __file__, *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    """What a process of its own finds; `pause` is called when it says so, and the process is stopped for that time."""
+    command, stopped = [sys.executable, __file__, *arguments], 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = ""
         for line in process.stdout:
             if line == "pause\n":
+                process.send_signal(signal.SIGSTOP)
+                began = time.perf_counter()
                 pause()
-                process.stdin.write("\n")
-                process.stdin.flush()
+                stopped += time.perf_counter() - began
+                process.send_signal(signal.SIGCONT)
     if process.returncode:
         raise SystemExit(process.returncode)
-    return json.loads(line)
+    found = json.loads(line)
+    return found | {"seconds": round(found["seconds"] - stopped, 1)} if "seconds" in found else found
 
 
 def main() -> None:
@@ -222,6 +221,7 @@ def main() -> None:
         pauses = ["--pauses", str(given.pauses)]
         large = apart(*same, *pauses, "--one", "huge", str(image), str(target), pause=turn)
         turn()
+        large = {"megapixels per second": round(rows * given.size / large["seconds"] / 1e6, 4)} | large
         rates = [found["median megapixels per second"] for found in turns]
         table = {
             "rows, columns": [rows, given.size], "of": "memory and rate depend on the columns, not on the rows",

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from retint.benching import Options, Report, bench, labelling, peers
-from retint.benching.limits import Limits, threads_of
+from retint.benching.limits import Limits
 from retint.benching.report import TRAINED, TUNED, UNET, Task, row_of, share
 from retint.benching.scene import scene
 from retint.benching.show import plot, table

@@ -6,11 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,7 @@ from retint.images.tiff_regions import TiffRegions
 from retint.labeling.files import Wish, label_files
 from retint.labeling.large import LargeWish, label_large, sampled, thumbnail
 from retint.labeling.partial import Journal, PartialLabels, partial_folder
+from retint.network.hardware import threads_of
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (200, 150, 3), dtype=np.uint8)
@@ -102,12 +105,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(model, large, tmp_pat
     killed.wait()
     assert not (tmp_path / "killed" / "a.tif").exists()
     journal = (tmp_path / "killed" / "a.tif.partial" / "journal").read_text().splitlines()
-    assert [json.loads(line)["piece"] for line in journal[1:]] == [0, 1, 2, 3, 4]
+    done = {json.loads(line)["piece"] for line in journal[1:]}
+    assert 4 in done
+    assert not done & {5, 6, 7}  # of the same lane
     through, again = run(-1, "through"), run(-1, "killed")
     _, told = again.communicate()
     through.communicate()
     assert (again.returncode, through.returncode) == (0, 0), told
-    assert "a.tif: goes on after 5 of 12 pieces" in told
+    assert f"a.tif: goes on after {len(done)} of 12 pieces" in told
     assert (tmp_path / "killed" / "a.tif").read_bytes() == (tmp_path / "through" / "a.tif").read_bytes()
     assert os.listdir(tmp_path / "killed") == ["a.tif"]
 
@@ -130,6 +135,52 @@ def test_work_with_other_settings_is_not_gone_on_with(model, large, tmp_path, mo
     os.utime(large)
     assert "another image" in label_files(model, [large], tmp_path / "out", Wish(3)).failed[0]["error"]
     assert not label_files(model, [large], tmp_path / "out", Wish(2, overwrite=True)).failed
+
+
+def test_two_lanes_are_gone_through_at_a_time_each_by_its_share_of_the_threads(model, large, tmp_path, monkeypatch):
+    import retint.labeling.large as module
+
+    both, seen, before = threading.Barrier(2, timeout=60), [], torch.get_num_threads()
+
+    class Watched(module.Stream):
+        def __iter__(self):
+            seen.append((threading.get_ident(), torch.get_num_threads()))
+            both.wait()  # for the other lane: each is in a thread of its own
+            return super().__iter__()
+
+    monkeypatch.setattr(module, "Stream", Watched)
+    with threads_of(4):
+        label_large(model, open_regions(large, 2), tmp_path / "out.tif", LargeWish(2, tile=(32, 80)))
+        assert torch.get_num_threads() == 4
+    assert len({thread for thread, _ in seen} - {threading.get_ident()}) == 2
+    assert [threads for _, threads in seen] == [2, 2]
+    assert torch.get_num_threads() == before
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), model.label(IMAGE, 2).labels)
+
+
+def test_a_lane_that_fails_ends_the_other_one_too(model, large, tmp_path, monkeypatch):
+    import retint.labeling.large as module
+
+    done, failed = [], threading.Event()
+
+    class Failing(module.Stream):
+        def __iter__(self):
+            for number, (rows, band) in enumerate(super().__iter__()):
+                if self.needs[1][0] > 0 and number == 1:
+                    failed.set()
+                    raise RetintError("a.tif: the disk is gone")
+                if self.needs[1][0] == 0 and number:
+                    failed.wait(60)
+                    time.sleep(0.2)
+                    done.append(rows)
+                yield rows, band
+
+    monkeypatch.setattr(module, "Stream", Failing)
+    with pytest.raises(RetintError, match="the disk is gone"):
+        label_large(model, open_regions(large, 2), tmp_path / "out.tif", LargeWish(2, tile=(16, 80)))
+    assert len(done) < 10  # of 25 bands
+    assert not (tmp_path / "out.tif").exists()
+    assert partial_folder(tmp_path / "out.tif").exists()
 
 
 def test_a_line_that_was_not_written_whole_does_not_count(tmp_path):

@@ -120,6 +120,16 @@ def test_the_end_of_an_image_comes_in_no_larger_bands_than_the_rest():
     assert 0 < counts[True] <= counts[False] + reach
 
 
+@pytest.mark.parametrize(("columns", "steps", "count"), [(4096, 2, 1), (32768, 2, 2), (4096, 8, 1), (32768, 8, 2), (4096, 64, 1)])
+def test_wide_images_are_cut_into_two_lanes_for_two_at_a_time(columns, steps, count):
+    import retint
+
+    network = retint.load("street").network("bfloat16")
+    plan = lanes(network, (32768, columns), steps)
+    assert len(plan.lanes) == plan.together == count
+    assert plan.waste < 0.1
+
+
 def test_few_lanes_so_that_halos_cost_little():
     import retint
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from ..network.hardware import PROCESSOR, laid_out, settle
+from ..network.hardware import PROCESSOR, laid_out, settle, threads_of
 
 _WIDTHS = (64, 128, 256)
 _CELLS = 128  # of a plane's side at the middle width
@@ -50,17 +49,6 @@ class Limits:
         """Of the convolution rate, what so many operations in so many seconds come to; None if it is not known."""
         rate = self.convolution.get(str(dtype).removeprefix("torch."), {}).get(threads)
         return operations / seconds / 1e9 / rate if rate else None
-
-
-@contextmanager
-def threads_of(count: int) -> Iterator[None]:
-    """Compute on so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _convolution(dtype: torch.dtype, width: int, least: float, device: torch.device) -> float:

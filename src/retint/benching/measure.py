@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from ..network.hardware import chosen_device, compute_dtype, keep_memory, settle
+from ..network.hardware import chosen_device, compute_dtype, keep_memory, settle, threads_of
 from .labelling import labelling
-from .limits import Limits, threads_of
+from .limits import Limits
 from .options import Options
 from .report import Report, row_of, share
 from .training import training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
@@ -40,8 +41,7 @@ class ZarrRegions:
         if not min(self.shape):
             raise RetintError(f"{path}: found an image of {self.shape}; expected at least 1 x 1 pixel: save it again")
         self.dtype: np.dtype[Any] = shown(path, np.zeros(0, self._array.dtype.newbyteorder("="))).dtype
-        self._kept: NDArray[Any] | None = None
-        self._kept_box: Box = ((0, 0),)
+        self._kept = OrderedDict[Box, tuple[int, int, NDArray[Any]]]()
 
     @classmethod
     def open(cls, path: Path, dims: int) -> ZarrRegions:
@@ -53,20 +53,20 @@ class ZarrRegions:
         return cls(path, dims, layout, [group[level["path"]] for level in entry["datasets"]], 0)
 
     def read(self, box: Box) -> NDArray[Any]:
-        """See `RegionReader`. Whole rows of chunks are kept: bands of fewer rows come one after another."""
+        """See `RegionReader`. Whole rows of chunks are kept: bands of fewer rows come one after another, of some lanes in turn."""
         (first, last), *across = box
-        (low, high), *held = self._kept_box
-        if held != across or not low <= first <= last <= high:
+        low, high, values = self._kept.pop(tuple(across), (0, 0, None))
+        if values is None or not low <= first <= last <= high:
             each = self._array.chunks[self._layout.letters.index(self._axes[0])]
-            low, high = first // each * each, min(-(-last // each) * each, self.shape[0])
+            low, high, values = first // each * each, min(-(-last // each) * each, self.shape[0]), None  # let go before others are read
             size = (high - low) * prod(b - a for a, b in across) * self.shape[-1] * self.dtype.itemsize
             if size > _KEPT:
                 return self._load(box)
-            self._kept = None  # before others are read
-            self._kept_box = ((low, high), *across)
-            self._kept = self._load(self._kept_box)
-        assert self._kept is not None
-        return self._kept[first - low : last - low]
+            while self._kept and size + sum(other.nbytes for *_, other in self._kept.values()) > _KEPT:
+                self._kept.popitem(last=False)
+            values = self._load(((low, high), *across))
+        self._kept[tuple(across)] = low, high, values
+        return values[first - low : last - low]
 
     def _load(self, box: Box) -> NDArray[Any]:
         spans = {axis: slice(*span) for axis, span in zip(self._axes, box, strict=True)} | {"c": slice(None)}

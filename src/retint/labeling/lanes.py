@@ -1,7 +1,9 @@
 """How to go through an image of any size: lanes from its first row to its last, in bands of rows.
 
-A lane's memory grows with its width alone. Where the whole width fits there is one lane and no halo; else each lane has
-a halo at its sides. Work is done in whole pieces of a lane, each recorded; to begin at a piece that is not the first,
+A lane's memory grows with its width alone. Where the whole width is one lane there is no halo; else each lane has a halo at
+its sides. On a processor two lanes are gone through at a time, each by half of the threads, if their halos cost less than that
+brings: threads that share every layer wait for each other. The plan does not depend on how many threads there are, so that work
+can be gone on with elsewhere. Work is done in whole pieces of a lane, each recorded; to begin at a piece that is not the first,
 the rows before it that its labels can see are computed first.
 """
 
@@ -19,7 +21,7 @@ from .plan import TileSide, sides_of
 from .tiles import Box, Tile
 
 ROOM = 6 << 27
-"""Bytes that the planes of a lane may take."""
+"""Bytes that the planes of the lanes which are gone through at a time may take."""
 
 _ROWS = 256  # pixels of an image's band at most
 _BLOCK = {"cpu": 1 << 19, "cuda": 1 << 22}  # pixels of an image's block, about: its planes stay in a processor's cache
@@ -28,6 +30,7 @@ _COPIES = 3  # of a block's widest planes at a time: a layer's input, its output
 _AHEAD = 3  # bands of pixels that are there at a time: read ahead, waiting, and in use
 _GRAIN = 512  # rows and columns in which labels are stored
 _PIECE = 1 << 24  # pixels of a piece, about
+_ALONE = 1.1  # times as long as two lanes at a time take by themselves, as one after another
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Lanes:
         rows: pixels of a piece along the first axis.
         band: rows of the scaled image that are gone through at a time, in whole periods.
         block: columns of the scaled image that are computed at a time, in whole periods.
+        together: lanes that are gone through at a time.
         halo: rows of the scaled image, in whole bands, to be computed before a piece that is begun with.
         waste: pixels computed for each one wanted, less one: the share of work that the lanes' halos cost.
     """
@@ -49,6 +53,7 @@ class Lanes:
     rows: int
     band: int
     block: int
+    together: int
     halo: int
     waste: float
 
@@ -80,12 +85,23 @@ def lanes(
         tile: pixels of a piece's side along each axis; None chooses.
         scale: at which it is labelled.
     """
+    one = _lanes(network, size, steps, tile, scale, 1)
+    if len(size) > 2 or next(network.parameters()).device.type != "cpu":
+        return one
+    two = _lanes(network, size, steps, tile, scale, 2)
+    return two if len(two.lanes) > 1 and 1 + two.waste < _ALONE * (1 + one.waste) else one
+
+
+def _lanes(
+    network: RecurrentNetwork, size: Sequence[int], steps: int, tile: TileSide | None, scale: float, together: int
+) -> Lanes:
+    """The plan with at least so many lanes, if there is no tile that says it, of which so many are gone through at a time."""
     geometry = network.geometry
     halos = [sum(g.tile_halo(steps, False)) * g.stride / scale for g in geometry]
     grains = [lcm(16, g.period) for g in geometry]
     demand = _demand(network, steps)
     parameter, flat = next(network.parameters()), len(size) == 2
-    values, shrunk, period = ROOM / parameter.element_size(), scale ** (len(size) - 1), geometry[0].period
+    values, shrunk, period = ROOM / together / parameter.element_size(), scale ** (len(size) - 1), geometry[0].period
     # of a volume, a band is one block
     largest = _BLOCK.get(parameter.device.type, _BLOCK["cpu"]) if flat else _VOLUME
     block = min(largest, values / 4 / demand.block)
@@ -96,7 +112,7 @@ def lanes(
     across = min(across, values / (demand.across + demand.band * period) / shrunk)
     given = sides_of(tile, len(size))
     if given is None:
-        sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across)
+        sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across, together)
         wide = prod(side + halo for side, halo in zip(sides, halos[1:], strict=True))
         rows = _up(_PIECE / wide, lcm(_GRAIN if flat else 16, grains[0]))
     else:
@@ -110,7 +126,7 @@ def lanes(
     waste = prod(1 + (len(s) - 1) * halo / n for s, halo, n in zip(spans, halos[1:], size[1:], strict=True)) - 1
     return Lanes(
         tuple(size), tuple(itertools.product(*spans)), min(rows, _up(size[0], grains[0])), band,
-        _up(block / band, geometry[-1].period) if flat else sys.maxsize, _up(before + band, band), waste,
+        _up(block / band, geometry[-1].period) if flat else sys.maxsize, together, _up(before + band, band), waste,
     )  # fmt: skip
 
 
@@ -144,8 +160,9 @@ def counted(box: Box, size: Sequence[int], seen: Sequence[int], pitches: Sequenc
     )
 
 
-def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], most: float) -> list[int]:
-    """Sides of lanes that with their halos have at most so many pixels across, cut where it costs least.
+def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], most: float, least: int) -> list[int]:
+    """Sides of lanes that with their halos have at most so many pixels across, cut where it costs least; of a multiple of
+    `least` lanes.
 
     None becomes shorter than its halo: many steps, in a wide image, take more memory than others.
     """
@@ -158,7 +175,7 @@ def _sides(size: Sequence[int], halos: Sequence[float], grains: Sequence[int], m
             for axis, (n, c, halo, grain) in enumerate(zip(size, counts, halos, grains, strict=True))
             if sides[axis] > grain and n / (c + 1) >= halo
         ]
-        if prod(wide) <= most or not cuts:
+        if (prod(wide) <= most and prod(counts) % least == 0) or not cuts:
             return sides
         counts[max(cuts, key=lambda axis: sides[axis] / max(halos[axis], 1))] += 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..images import Labels, RegionReader, identity
 from ..images.read import told
-from ..network.hardware import Precision
+from ..network.hardware import Precision, threads_of
 from .counting import pixels_of
 from .lanes import Lanes, lanes
 from .model import Model
@@ -28,7 +29,6 @@ from .plan import TileSide
 from .rows import flows
 from .source import Source
 from .stream import Stream
-from .tiles import Box
 
 _LONGEST = 4096  # pixels of an overlay's longest side
 
@@ -98,15 +98,11 @@ def label_large(
     source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
     plan = lanes(network, source.own, steps, wish.tile, wish.scale)
     with Journal(target, facts_of(model, reader, wish, plan, steps), wish.anew) as journal:
-        labels = PartialLabels(journal, source.own)
+        work = _Work(model, source, plan, steps, wish, PartialLabels(journal, source.own), journal, progress)
         if journal.done and say:
             say(f"{target}: goes on after {len(journal.done)} of {plan.count} pieces")
-        for lane in range(len(plan.lanes)):
-            left = [n for n in range(lane * plan.each, (lane + 1) * plan.each) if n not in journal.done]
-            if left:  # those of a lane are done from the first to the last
-                box = _from(plan, left[0])
-                stream = Stream(network, source, plan, box, steps, wish.scale)
-                _label_lane(model, stream, plan, left, labels, journal, progress)
+        work.do()
+        labels = work.labels
         if finish:
             finish(labels)
         reader.write_labels(target, labels, model.card.colours)
@@ -169,40 +165,65 @@ def sampled(labels: Labels, size: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.stack([labels.read(((int(row), int(row) + 1), (0, labels.shape[1])))[0, columns] for row in rows])
 
 
-def _from(plan: Lanes, number: int) -> Box:
-    """A lane from a piece on."""
-    (first, _), *lane = plan.piece(number)
-    return ((first, plan.size[0]), *lane)
+@dataclass
+class _Work:
+    """The pieces of all lanes, as many lanes at a time as the plan says."""
 
+    model: Model
+    source: Source
+    plan: Lanes
+    steps: int
+    wish: LargeWish
+    labels: PartialLabels
+    journal: Journal
+    progress: Progress | None
+    stopped: bool = False
 
-def _label_lane(
-    model: Model,
-    stream: Stream,
-    plan: Lanes,
-    left: list[int],
-    labels: PartialLabels,
-    journal: Journal,
-    progress: Progress | None,
-) -> None:
-    """The pieces of a lane that are left, one after another; the last is written while the next is computed."""
-    waiting: list[NDArray[np.uint8]] = []
+    def do(self) -> None:
+        """Do what is not done. The threads are always shared out in the same way: rounding depends on how many compute a layer."""
+        threads = max(torch.get_num_threads() // self.plan.together, 1)
+        lanes = range(len(self.plan.lanes))
+        if self.plan.together == 1:
+            for lane in lanes:
+                self._lane(lane)
+            return
+        with threads_of(threads), ThreadPoolExecutor(self.plan.together, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+            done = [pool.submit(self._lane, lane) for lane in lanes]
+            try:
+                for future in as_completed(done):
+                    future.result()
+            except BaseException:  # Ctrl-C too
+                self.stopped = True
+                raise
 
-    def written(number: int, part: NDArray[np.uint8], changed: list[int]) -> None:
-        labels.write(plan.piece(number), part)
-        journal.note(number, changed=changed, pixels=pixels_of(part, len(model.classes)).tolist())
+    def _lane(self, lane: int) -> None:
+        """The pieces of a lane that are left, one after another; the last is written while the next is computed."""
+        plan = self.plan
+        left = [n for n in range(lane * plan.each, (lane + 1) * plan.each) if n not in self.journal.done]
+        if not left or self.stopped:
+            return
+        (first, _), *across = plan.piece(left[0])  # those of a lane are done from the first to the last
+        box = ((first, plan.size[0]), *across)
+        stream = Stream(self.model.network(self.wish.precision), self.source, plan, box, self.steps, self.wish.scale)
+        waiting: list[NDArray[np.uint8]] = []
+        with Behind() as behind, closing(stream.__iter__()) as bands:
+            for (_, last), band in bands:
+                if self.stopped:
+                    return
+                waiting.append(band)
+                while left and last >= plan.piece(left[0])[0][1]:
+                    piece = plan.piece(left[0])
+                    held = np.concatenate(waiting)
+                    count = piece[0][1] - piece[0][0]
+                    behind(partial(self._written, left.pop(0), held[:count], stream.counts(piece)))
+                    waiting = [held[count:]]
+                    self._tell()
+        self._tell()
 
-    def tell() -> None:
-        if progress:
-            progress(len(journal.done), plan.count)
+    def _written(self, number: int, part: NDArray[np.uint8], changed: list[int]) -> None:
+        self.labels.write(self.plan.piece(number), part)
+        self.journal.note(number, changed=changed, pixels=pixels_of(part, len(self.model.classes)).tolist())
 
-    with Behind() as behind, closing(stream.__iter__()) as bands:
-        for (_, last), band in bands:
-            waiting.append(band)
-            while left and last >= plan.piece(left[0])[0][1]:
-                box = plan.piece(left[0])
-                held = np.concatenate(waiting)
-                count = box[0][1] - box[0][0]
-                behind(partial(written, left.pop(0), held[:count], stream.counts(box)))
-                waiting = [held[count:]]
-                tell()
-    tell()
+    def _tell(self) -> None:
+        if self.progress:
+            self.progress(len(self.journal.done), self.plan.count)

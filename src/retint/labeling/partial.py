@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -46,6 +47,7 @@ class Journal:
 
     def __init__(self, target: Path, facts: dict[str, Any], anew: bool = False) -> None:
         self.target, self.folder, self.done = target, partial_folder(target), dict[int, Any]()
+        self._one = Lock()  # several threads may note
         facts = json.loads(json.dumps(facts))
         if anew and self.folder.exists():
             shutil.rmtree(self.folder)
@@ -63,8 +65,9 @@ class Journal:
     def note(self, piece: int, **row: Any) -> None:
         """Note that a piece is done, for good."""
         row = {"piece": piece} | row
-        self._append(row)
-        self.done[piece] = row
+        with self._one:
+            self._append(row)
+            self.done[piece] = row
 
     def remove(self) -> None:
         """Remove the folder: the file is made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -189,13 +190,14 @@ class Source:
 
 
 class _Read:
-    """A reader, sliced like an array."""
+    """A reader, sliced like an array, by one thread at a time."""
 
     def __init__(self, reader: RegionReader) -> None:
         self.reader, self.shape, self.dtype = reader, reader.shape, reader.dtype
+        self._one = Lock()
 
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
-        with told(self.reader.path):
+        with told(self.reader.path), self._one:
             return self.reader.read(tuple((part.start, part.stop) for part in index))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, TypeVar, get_args
 
 import torch
@@ -63,6 +65,17 @@ def channels_last(network: Network) -> Network:
 def laid_out(tensor: Tensor) -> Tensor:
     """An image (N, C, ...) or a kernel, channels last; anything else as it is."""
     return tensor.contiguous(memory_format=_LAYOUT[tensor.dim()]) if tensor.dim() in _LAYOUT else tensor
+
+
+@contextmanager
+def threads_of(count: int) -> Iterator[None]:
+    """Compute on so many threads for a while, in the thread that asks for it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def settle(device: torch.device) -> None:
