@@ -138,7 +138,7 @@ def halos(widths: list[int]) -> dict:
             sides = [t * s for t, s in zip(tiles.tile, network.strides, strict=True)]
             square = np.prod([1 + h / s for h, s in zip(halo, sides, strict=True)]) - 1
             rows[f"{name}, {steps} steps"] = {
-                "halo, pixels": halo[0], "one lane, up to": widest(network, steps),
+                "halo, pixels": halo[0], "two lanes, up to": widest(network, steps),
                 **{f"{width} wide": round(lanes(network, (width, width), steps).waste, 4) for width in widths},
                 "square tiles of 1 GiB": round(float(square), 4),
             }  # fmt: skip
@@ -146,12 +146,12 @@ def halos(widths: list[int]) -> dict:
 
 
 def widest(network: object, steps: int) -> int:
-    """The widest image, in thousands of pixels, that is one lane."""
+    """The widest image, in thousands of pixels, that is one lane or two."""
     low, high = 0, 1 << 12
     while high - low > 1:
         middle = (low + high) // 2
-        one = len(lanes(network, (4096, middle * 1000), steps).lanes) == 1
-        low, high = (middle, high) if one else (low, middle)
+        few = len(lanes(network, (4096, middle * 1000), steps).lanes) <= 2
+        low, high = (middle, high) if few else (low, middle)
     return low * 1000
 
 

@@ -17,7 +17,7 @@ from retint.cli.main import main
 from retint.errors import RetintError
 from retint.network import build
 from retint.network.catalogue import CATALOGUE
-from retint.network.hardware import compute_dtype
+from retint.network.hardware import compute_dtype, threads_of
 from retint.network.work import work
 
 TINY = Options(

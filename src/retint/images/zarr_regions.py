@@ -66,7 +66,7 @@ class ZarrRegions:
                 self._kept.popitem(last=False)
             values = self._load(((low, high), *across))
         self._kept[tuple(across)] = low, high, values
-        return values[first - low : last - low]
+        return values[first - low : last - low].copy()  # a view would hold all of the rows
 
     def _load(self, box: Box) -> NDArray[Any]:
         spans = {axis: slice(*span) for axis, span in zip(self._axes, box, strict=True)} | {"c": slice(None)}

@@ -163,7 +163,7 @@ class KeptSteps:
     def _hints_in(self, box: Box) -> Hints | None:
         """Those of a box; None if it has none."""
         rest = cut(self._rest, box)
-        return (cut(self._fixed, box), rest) if bool((rest < 1).any()) else None
+        return (cut(self._fixed, box), rest) if float(rest.amin()) < 1 else None
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""

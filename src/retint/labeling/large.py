@@ -181,13 +181,13 @@ class _Work:
 
     def do(self) -> None:
         """Do what is not done. The threads are always shared out in the same way: rounding depends on how many compute a layer."""
-        threads = max(torch.get_num_threads() // self.plan.together, 1)
-        lanes = range(len(self.plan.lanes))
-        if self.plan.together == 1:
+        lanes, together = range(len(self.plan.lanes)), min(self.plan.together, torch.get_num_threads())
+        if together == 1:
             for lane in lanes:
                 self._lane(lane)
             return
-        with threads_of(threads), ThreadPoolExecutor(self.plan.together, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        threads = torch.get_num_threads() // together
+        with threads_of(threads), ThreadPoolExecutor(together, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
             done = [pool.submit(self._lane, lane) for lane in lanes]
             try:
                 for future in as_completed(done):
