@@ -181,14 +181,14 @@ class _Work:
 
     def do(self) -> None:
         """Do what is not done. The threads are always shared out in the same way: rounding depends on how many compute a layer."""
-        lanes, together = range(len(self.plan.lanes)), min(self.plan.together, torch.get_num_threads())
+        every, together = range(len(self.plan.lanes)), min(self.plan.together, torch.get_num_threads())
         if together == 1:
-            for lane in lanes:
+            for lane in every:
                 self._lane(lane)
             return
         threads = torch.get_num_threads() // together
         with threads_of(threads), ThreadPoolExecutor(together, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            done = [pool.submit(self._lane, lane) for lane in lanes]
+            done = [pool.submit(self._lane, lane) for lane in every]
             try:
                 for future in as_completed(done):
                     future.result()
