@@ -150,6 +150,23 @@ def test_regions_of_an_omezarr_image(tmp_path, values, axes, version):
     assert written._layout.version == version
 
 
+def test_rows_of_zarr_chunks_are_read_once_for_the_bands_of_two_lanes_in_turn(tmp_path, monkeypatch):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(tmp_path / "a.zarr", shape=IMAGE.shape, chunks=(50, 50, 3), dtype=np.uint8)
+    array[:] = IMAGE
+    reader, loads = open_regions(tmp_path / "a.zarr", 2), []
+    load = reader._load
+    monkeypatch.setattr(reader, "_load", lambda box: loads.append(box) or load(box))
+    for first in range(0, 150, 25):
+        for columns in ((0, 120), (90, 210)):
+            band = reader.read(((first, first + 25), columns))
+            assert np.array_equal(band, IMAGE[first : first + 25, slice(*columns)])
+            assert band.base is None  # it does not hold the rest of the rows
+    assert loads == [((top, top + 50), columns) for top in (0, 50, 100) for columns in ((0, 120), (90, 210))]
+    assert np.array_equal(read_whole(reader), IMAGE)
+    assert ((0, 210),) not in reader._kept  # nobody will ask for them again
+
+
 def test_plain_zarr_arrays(tmp_path):
     zarr = pytest.importorskip("zarr")
     for name, values in (("a", IMAGE), ("b", IMAGE.transpose(2, 0, 1)), ("c", IMAGE[..., 1])):

@@ -1,11 +1,14 @@
 """What may be given to a model, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from made import fresh, make_model
 from retint.errors import RetintError
+from retint.labeling.source import Source
 from retint.labeling.starts import start_map
 
 RNG = np.random.default_rng(0)
@@ -82,6 +85,26 @@ def test_volumes_of_every_kind_give_the_same_labels():
 def test_integers_do_not_fit_a_model_of_floats():
     with pytest.raises(RetintError, match="float32"):
         make_model(dtype="float32").label(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "std"), [("uint8", 0.4, 0.25), ("uint16", 0.4, 0.25), ("float32", 1e4, 0.5), ("float32", -3.0, 200.0)]
+)
+def test_pixels_are_normalised_whatever_their_mean(dtype, mean, std):
+    image = np.random.default_rng(0).normal(mean, std, (9, 12, 1))
+    if dtype != "float32":
+        image = (image.clip(0, 1) * np.iinfo(dtype).max).round()
+    image = image.astype(dtype)
+    card = replace(make_model(channels=1).card, dtype=dtype, mean=(mean,), std=(std,))
+    exact = image.astype(np.float64) / (1 if dtype == "float32" else np.iinfo(dtype).max)
+    expected = (exact[..., 0] - mean) / std
+    source, before = Source(image, card, 2), image.copy()
+    found = source.region(((-2, 9), (0, 13)))[0, 0].numpy()
+    assert np.allclose(found[2:, :12], expected, atol=2e-6)
+    assert not found[:2].any()
+    assert not found[:, 12:].any()
+    assert np.array_equal(image, before)
+    assert torch.equal(source.region(((0, 9), (0, 12)), torch.bfloat16), source.region(((0, 9), (0, 12))).bfloat16())
 
 
 def test_starts_of_every_kind(model):

@@ -177,7 +177,7 @@ def test_a_lane_that_fails_ends_the_other_one_too(model, large, tmp_path, monkey
                 yield rows, band
 
     monkeypatch.setattr(module, "Stream", Failing)
-    with pytest.raises(RetintError, match="the disk is gone"):
+    with threads_of(2), pytest.raises(RetintError, match="the disk is gone"):
         label_large(model, open_regions(large, 2), tmp_path / "out.tif", LargeWish(2, tile=(16, 80)))
     assert len(done) < 10  # of 25 bands
     assert not (tmp_path / "out.tif").exists()

@@ -60,7 +60,7 @@ class ZarrRegions:
             each = self._array.chunks[self._layout.letters.index(self._axes[0])]
             low, high, values = first // each * each, min(-(-last // each) * each, self.shape[0]), None  # let go before others are read
             size = (high - low) * prod(b - a for a, b in across) * self.shape[-1] * self.dtype.itemsize
-            if size > _KEPT:
+            if size > _KEPT or (low, high) == (first, last):  # too many, or none of them left for the next band
                 return self._load(box)
             while self._kept and size + sum(other.nbytes for *_, other in self._kept.values()) > _KEPT:
                 self._kept.popitem(last=False)

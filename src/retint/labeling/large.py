@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,7 @@ class _Work:
     labels: PartialLabels
     journal: Journal
     progress: Progress | None
+    telling: Lock = field(default_factory=Lock)
     stopped: bool = False
 
     def do(self) -> None:
@@ -188,9 +190,8 @@ class _Work:
             return
         threads = torch.get_num_threads() // together
         with threads_of(threads), ThreadPoolExecutor(together, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            done = [pool.submit(self._lane, lane) for lane in every]
             try:
-                for future in as_completed(done):
+                for future in as_completed([pool.submit(self._lane, lane) for lane in every]):
                     future.result()
             except BaseException:  # Ctrl-C too
                 self.stopped = True
@@ -226,4 +227,5 @@ class _Work:
 
     def _tell(self) -> None:
         if self.progress:
-            self.progress(len(self.journal.done), self.plan.count)
+            with self.telling:  # a progress bar is for one thread at a time
+                self.progress(len(self.journal.done), self.plan.count)

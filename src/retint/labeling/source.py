@@ -80,11 +80,11 @@ class Source:
         have, bytes_ = self._inside(box), pixels.dtype == np.uint8
         values = np.require(pixels, requirements=("C", "W")) if bytes_ else self._on_unit_scale(pixels)
         lines = torch.from_numpy(values).flatten(-2).flatten(0, -2)  # a row's pixels and channels in one are quickly gone through
-        factor, offset = 1 / (self._std * (255 if bytes_ else 1)), -self._mean / self._std
-        factor, offset = (v.flatten().repeat(pixels.shape[-2]) for v in (factor, offset))
+        largest = 255 if bytes_ else 1
+        mean, factor = (v.flatten().repeat(pixels.shape[-2]) for v in (self._mean * largest, 1 / (self._std * largest)))
         x = torch.empty(lines.shape, dtype=dtype)
         for part in bands(lines.shape, _PIECE):
-            x[part] = torch.addcmul(offset, lines[part].float(), factor)
+            x[part] = torch.sub(lines[part].float(), mean).mul_(factor)  # in this order nothing is lost where the mean is large
         x = x.view(pixels.shape).movedim(-1, 0)
         missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
         if any(map(any, missing)):
