@@ -211,6 +211,7 @@ def test_memory_is_known_beforehand(arch, started):
     assert session.bytes == model.session_bytes(image.shape, 5, started=started)
     held = session._kept
     arrays = [held._context, held._fixed, held._rest, *held.estimates, *([held._start] if started else [])]
+    arrays += [plane for plane in held._inside.planes if plane is not None]
     real = sum(a.untyped_storage().nbytes() for a in arrays)
     assert session.bytes == pytest.approx(real + image.nbytes + 2 * 203 * 157, rel=0.03)
     with pytest.raises(RetintError, match=r"203 x 157 pixels and 5 steps would keep 0\.00 GB"):

@@ -19,15 +19,18 @@ from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from .backends.fused import FinerReadout, possible
 from .counting import ROUNDING, followed, likeliest
+from .halfway import Halfway
+from .local import Plane, cut, renewed, step
 from .local import context as context_in
-from .local import cut, step
-from .region import grown, merged, moved, parts, rounded
+from .region import grown, merged, rounded
 from .source import Source
 from .starts import LabelMap, Start
 from .tiles import Box, Tile
 
-TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 """Largest change of a probability that counts as none, by the network's number type: in bfloat16, rounding alone makes more."""
+_INSIDE = 16
+"""Largest change inside W that counts as none, in tolerances and in units of its planes' spread."""
 SIDE = 16
 """Boxes are 1, 2, 3, 4, 6, 8, 12 ... times so many cells long: for each new size of a plane, a convolution is prepared anew."""
 
@@ -58,10 +61,11 @@ class KeptSteps:
         self._device, self._dtype = parameter.device, parameter.dtype
         self._tolerance = TOLERANCE.get(self._dtype, min(TOLERANCE.values()))
         self._fixed, self._rest = self._plane(), torch.ones((1, 1, *self.cells), device=self._device)
-        self._start = None if start is None else laid_out(start.estimate(self._whole).to(self._device))
+        self._start = None if start is None else start.estimate(self._whole).to(self._device).contiguous()
         self._readout = FinerReadout.of(network) if possible(network) else None
         self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else None
         self._context = self._new_context()
+        self._inside = Halfway(network, self.cells)
         self.estimates = list[Tensor]()
         self.extend(steps)
 
@@ -73,6 +77,7 @@ class KeptSteps:
             self._rest,
             self._context,
             *self.estimates,
+            *(plane for plane in self._inside.planes if plane is not None),
             *([] if self._start is None else [self._start]),
         ]
         return sum(t.numel() * t.element_size() for t in tensors)
@@ -116,9 +121,11 @@ class KeptSteps:
         for _ in range(steps):
             if self.estimates and not len(self._network.W):  # nothing changes again
                 return
+            number = len(self.estimates) + 1
+            self._inside.extend(self._fed(number), self._context, self._tile)
             self.estimates.append(self._plane())
             for tile in self._tiles(self._whole):
-                self._put(len(self.estimates), tile, self._estimate(len(self.estimates), tile))
+                self._put(number, tile, self._estimate(number, tile))
 
     def update(self, hinted: Iterable[Box] = (), seen: Iterable[Box] = ()) -> list[Box]:
         """Carry changes through all steps.
@@ -139,26 +146,43 @@ class KeptSteps:
         told = hinted if self._network.architecture.emphasis != 1 else []  # W is fed more there, whatever Y was
         for number in range(1, len(self.estimates) + 1):
             fed = changed if number == 1 else [*changed, *told]
-            boxes = merged(map(self._rounded, merged([*always, *map(self._reached, fed)])))
+            boxes = merged(map(self._rounded, merged([*always, *self._reached(number, fed)])))
             changed = [part for box in boxes for tile in self._tiles(box) for part in self._compare(number, tile)]
         return changed
 
     def _estimate(self, number: int, box: Box) -> Tensor:
         """Y(number) in a box of whole periods, from the one before."""
+        before, size, feedback = self._fed(number), self.cells, None
+        if (inside := self._inside.planes[number - 1]) is not None:
+            before, size, feedback = (lambda part: cut(inside, part)), self._inside.size, self._inside.rest
+        with torch.inference_mode():
+            scores = step(self._network, self._context, before, box, size, self._readout, feedback)
+            return kept(torch.softmax(scores.contiguous().float(), 1), self._hints_in(box))
+
+    def _fed(self, number: int) -> Plane | None:
+        """Y(number - 1) as W is fed it; None at a first step without a start."""
         first = number == 1
         plane = self._start if first else self.estimates[number - 2]
+        if plane is None:
+            return None
 
-        def before(part: Box) -> Tensor:
-            assert plane is not None
-            y = cut(plane, part)
-            hints = self._hints_in(part)
+        def fed(part: Box) -> Tensor:
+            y, hints = cut(plane, part), self._hints_in(part)
             y = kept(y, hints) if first else y
             return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._dtype))
 
-        with torch.inference_mode():
-            given = None if plane is None else before
-            scores = step(self._network, self._context, given, box, self.cells, self._readout)
-            return kept(torch.softmax(scores.contiguous().float(), 1), self._hints_in(box))
+        return fed
+
+    def _reached(self, number: int, fed: Iterable[Box]) -> Iterable[Box]:
+        """The label cells of Y(number), in whole periods, that changes of what W is fed have a part in."""
+        inside, before = self._inside, self._fed(number)
+        if before is None or inside.planes[number - 1] is None:
+            geometry = self._network.geometry
+            return (grown(box, lambda axis, a, b: geometry[axis].reached_by_estimate(a, b), self.cells) for box in fed)
+        each = [max(SIDE // n, 1) for n in inside.strides]
+        boxes = merged(rounded(box, each, inside.size) for box in merged(map(inside.reached, fed)))
+        tolerance, tiles = _INSIDE * self._tolerance, (tile for box in boxes for tile in self._tiles(box))
+        return [inside.reaches(part) for tile in tiles for part in inside.compare(number, tile, before, tolerance)]
 
     def _hints_in(self, box: Box) -> Hints | None:
         """Those of a box; None if it has none."""
@@ -167,17 +191,11 @@ class KeptSteps:
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""
-        new, begin = self._estimate(number, box), [a for a, _ in box]
-        old = cut(self.estimates[number - 1], box)
-        differs = (new - old).abs_().amax(1, keepdim=True) > self._tolerance
-        found = parts(differs[0, 0].cpu().numpy(), self._gaps)
-        if number == len(self.estimates):
+        new, plane, last = self._estimate(number, box), self.estimates[number - 1], number == len(self.estimates)
+        found = renewed(plane, box, new, self._tolerance, self._gaps)
+        if last:
             self._put(number, box, new)
-            return [moved(part, begin) for part in found]
-        for part in found:
-            chosen = torch.where(cut(differs, part), cut(new, part), cut(old, part))
-            self._put(number, moved(part, begin), chosen)
-        return [moved(part, begin) for part in found]
+        return found
 
     def _put(self, number: int, box: Box, estimate: Tensor) -> None:
         cut(self.estimates[number - 1], box).copy_(estimate)
@@ -226,9 +244,6 @@ class KeptSteps:
         reach = [g.start_halo(1) for g in self._network.geometry]
         return [sum(pair) + 2 * g.per_period for pair, g in zip(reach, self._network.geometry, strict=True)]
 
-    def _reached(self, box: Box) -> Box:
-        return grown(box, lambda axis, a, b: self._network.geometry[axis].reached_by_estimate(a, b), self.cells)
-
     def _rounded(self, box: Box) -> Box:
         each = [-(-SIDE // g.per_period) * g.per_period for g in self._network.geometry]
         return rounded(box, each, self.cells)
@@ -241,4 +256,4 @@ class KeptSteps:
         return (tile.core for tile in Tile(box, box).split(self._tile, [(0, 0)] * len(box)))
 
     def _plane(self) -> Tensor:
-        return laid_out(torch.zeros((1, self._network.classes, *self.cells), device=self._device))
+        return torch.zeros((1, self._network.classes, *self.cells), device=self._device)

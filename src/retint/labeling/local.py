@@ -18,7 +18,8 @@ from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
 from .backends.fused import FinerReadout, at_once, one_pass, plain, possible, together
-from .tiles import Box, slices
+from .region import moved, parts
+from .tiles import Box
 
 _CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 
@@ -28,7 +29,25 @@ Plane = Callable[[Box], Tensor]
 
 def cut(plane: Tensor, box: Box) -> Tensor:
     """A view of a box of a plane (..., cells ...)."""
-    return part(plane, slices(box))
+    return part(plane, [slice(a, b) for a, b in box])
+
+
+def renewed(plane: Tensor, box: Box, new: Tensor, tolerance: float, gaps: Sequence[int]) -> list[Box]:
+    """Put new values into a box of a plane, but for the cells that moved by no more than a tolerance; the boxes of what did.
+
+    Args:
+        plane: (1, channels, cells ...), written to.
+        box: of its cells.
+        new: values, likewise.
+        tolerance: largest change of any channel of a cell that counts as none.
+        gaps: along each axis, the longest stretch of cells without a change that stays within a box.
+    """
+    old = cut(plane, box)
+    differs = (new - old).abs_().amax(1, keepdim=True) > tolerance
+    found = parts(differs[0, 0].cpu().numpy(), gaps)
+    for inside in found:
+        torch.where(cut(differs, inside), cut(new, inside), cut(old, inside), out=cut(old, inside))
+    return [moved(inside, [a for a, _ in box]) for inside in found]
 
 
 def context(
@@ -69,7 +88,7 @@ def through(
     chain = [unit for unit in units if isinstance(unit, Unit)]
     sizes, boxes = [tuple(size)], [target]
     for unit in chain:
-        sizes.append(tuple(_made(unit.layer, n, axis) for axis, n in enumerate(sizes[-1])))
+        sizes.append(tuple(made(unit.layer, n, axis) for axis, n in enumerate(sizes[-1])))
     for unit in reversed(chain):
         boxes.append(tuple(_needed(unit.layer, *span, axis) for axis, span in enumerate(boxes[-1])))
     boxes.reverse()
@@ -83,31 +102,32 @@ def through(
 
 
 def step(
-    network: RecurrentNetwork, context: Tensor, estimate: Plane | None, target: Box, size: Sequence[int],
-    readout: FinerReadout | None = None,
+    network: RecurrentNetwork, context: Tensor, before: Plane | None, target: Box, size: Sequence[int],
+    readout: FinerReadout | None = None, feedback: Iterable[torch.nn.Module] | None = None,
 ) -> Tensor:  # fmt: skip
     """V * H(t) in a box of label cells, (1, K, cells ...), from the whole context.
 
     Args:
         network: folded, with padding `same`.
         context: U * X, (1, channels, context cells ...).
-        estimate: Y(t-1); None is no estimate.
+        before: Y(t-1), or the planes that `feedback` reads; None is no estimate.
         target: label cells, in whole periods.
-        size: of the label grid.
+        size: of the plane that `before` gives boxes of.
         readout: that the context's detail was ordered for, if it was.
+        feedback: the layers of W that are still to be computed; None: all.
     """
     fused = possible(network)
-    units = [unit for unit in network.W if isinstance(unit, Unit)]
+    units = [unit for unit in (network.W if feedback is None else feedback) if isinstance(unit, Unit)]
     rectified = network.architecture.activation == "relu" and max(network.pool) == 1
     at_end = fused and rectified and bool(units) and plain(units[-1])
 
     def hidden(box: Box) -> Tensor:
         wide = tuple((a * pool, b * pool) for (a, b), pool in zip(box, network.pool, strict=True))
         h = network.parts(cut(context, wide))[0]
-        if estimate is not None and at_end:
-            return through(units, estimate, wide, size, fused, end=h)
-        if estimate is not None and units:
-            h = through(units, estimate, wide, size, fused).add_(h)
+        if before is not None and at_end:
+            return through(units, before, wide, size, fused, end=h)
+        if before is not None and units:
+            h = through(units, before, wide, size, fused).add_(h)
         return network.g(max_pool(h, network.pool) if max(network.pool) > 1 else h)
 
     pooled = [n // pool for n, pool in zip(context.shape[2:], network.pool, strict=True)]
@@ -129,7 +149,7 @@ def _extents(layer: Layer, axis: int) -> tuple[int, int, int, int, int]:
     return stride, dilation, layer.coarser(axis), extent(layer.up, axis), layer.padding(axis)[0]
 
 
-def _made(layer: Layer, cells: int, axis: int) -> int:
+def made(layer: Layer, cells: int, axis: int) -> int:
     """Cells that a layer makes of so many."""
     _, _, each, up, _ = _extents(layer, axis)
     return -(-cells // each) * up

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import RetintError
 from ..network import RecurrentNetwork
+from .halfway import Halfway
 from .kept import KeptSteps
 from .labels import Labeling
 from .local import cut
@@ -257,11 +258,11 @@ def needed(
         n * g.period // prod(unit.layer.coarser(axis) for unit in units)
         for axis, (n, g) in enumerate(zip(periods, geometry, strict=True))
     )
-    planes = (steps if len(network.W) else 1) + 1 + started
-    kept = cells * 4 * (network.classes * planes + 1)
-    return (
-        context * network.context_channels * next(network.parameters()).element_size() + kept + prod(own) * (2 + pixel)
-    )
+    taken = steps if len(network.W) else 1
+    kept = cells * 4 * (network.classes * (taken + 1 + started) + 1)
+    inside = Halfway(network, [n * g.per_period for n, g in zip(periods, geometry, strict=True)]).values * (taken - 1 + started)
+    each = next(network.parameters()).element_size()
+    return (context * network.context_channels + inside) * each + kept + prod(own) * (2 + pixel)
 
 
 def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -57,8 +57,9 @@ class Stroke:
         box = tuple((max(ceil(a), 0), min(floor(b) + 1, n)) for a, b, n in zip(low, high, size, strict=True))
         drawn = np.zeros([max(b - a, 0) for a, b in box], bool)
         begin = [a for a, _ in box]
-        for one, other in itertools.pairwise(corners if len(corners) > 1 else corners.repeat(2, 0)):
-            _draw(drawn, one - begin, other - begin, reach)
+        inside = (corners - begin).tolist()
+        for one, other in itertools.pairwise(inside if len(inside) > 1 else inside * 2):
+            _draw(drawn, one, other, reach)
         for nearest in np.rint(corners).astype(int) - begin:  # a thin dot between the centres of pixels
             if all(0 <= n < many for n, many in zip(nearest, drawn.shape, strict=True)):
                 drawn[tuple(nearest)] = True
@@ -96,14 +97,15 @@ def paint(plane: NDArray[np.uint8], box: Box, strokes: Iterable[Stroke]) -> Box 
     return None if changed is None else tuple((a + n, b + n) for (a, b), (n, _) in zip(changed, box, strict=True))
 
 
-def _draw(drawn: NDArray[np.bool_], one: NDArray[np.float64], other: NDArray[np.float64], reach: float) -> None:
+def _draw(drawn: NDArray[np.bool_], one: Sequence[float], other: Sequence[float], reach: float) -> None:
     """Set the pixels whose centres lie within reach of a segment."""
-    spans = [(max(ceil(a - reach), 0), min(floor(b + reach) + 1, n)) for a, b, n in zip(
-        np.minimum(one, other), np.maximum(one, other), drawn.shape, strict=True)]  # fmt: skip
+    ends = [(min(pair), max(pair)) for pair in zip(one, other, strict=True)]
+    spans = [(max(ceil(a - reach), 0), min(floor(b + reach) + 1, n)) for (a, b), n in zip(ends, drawn.shape, strict=True)]
     if any(a >= b for a, b in spans):
         return
-    along = other - one
-    from_one = [grid - p for grid, p in zip(np.ogrid[tuple(slice(a, b) for a, b in spans)], one, strict=True)]
-    share = np.clip(sum(d * v for d, v in zip(from_one, along, strict=True)) / max(float(along @ along), 1e-12), 0, 1)
+    along = [b - a for a, b in zip(one, other, strict=True)]
+    from_one = np.ix_(*(np.arange(a, b) - p for (a, b), p in zip(spans, one, strict=True)))
+    share = sum(d * v for d, v in zip(from_one, along, strict=True)) / max(sum(v * v for v in along), 1e-12)
+    share = np.minimum(np.maximum(share, 0), 1)
     distance = sum((d - share * v) ** 2 for d, v in zip(from_one, along, strict=True))
     drawn[tuple(slice(a, b) for a, b in spans)] |= distance <= reach**2 + 1e-9

@@ -19,11 +19,15 @@ from ...network import RecurrentNetwork
 from ...network.hardware import laid_out
 from ...network.layers import Unit, finer
 
+_WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}
+"""Number types by their bytes, to move several values as one."""
+
 
 def possible(network: RecurrentNetwork) -> bool:
     """Whether torch has these operations for a network: on the processor, in float32 or bfloat16, with oneDNN."""
     parameter = next(network.parameters())
-    there = hasattr(torch.ops.mkldnn, "_convolution_pointwise") and parameter.device.type == "cpu"
+    operations = ("_convolution_pointwise", "_linear_pointwise")
+    there = parameter.device.type == "cpu" and all(hasattr(torch.ops.mkldnn, name) for name in operations)
     return there and parameter.dtype in (torch.float32, torch.bfloat16) and network.padding == "same"
 
 
@@ -93,7 +97,8 @@ class FinerReadout:
         first, *rest = [unit for unit in network.V if isinstance(unit, Unit)]
         square = len(first.up) == 2 and first.up[0] == first.up[1] > 1
         alone = all(at_once(u) and max(*u.conv.kernel_size, *u.up) == 1 and not u.layer.residual for u in rest)
-        return cls(first, rest) if square and at_once(first) and not first.layer.residual and rest and alone else None
+        last = bool(rest) and rest[-1].layer.activation == "none"
+        return cls(first, rest) if square and at_once(first) and not first.layer.residual and last and alone else None
 
     def __init__(self, first: Unit, rest: Sequence[Unit]) -> None:
         self.up, self._rest, each = first.up, rest, prod(first.up)
@@ -120,13 +125,18 @@ class FinerReadout:
         return self.rest(one_pass(self.first, hidden, detail, self.first.layer.activation))
 
     def rest(self, x: Tensor) -> Tensor:
-        """What comes after the first layer."""
+        """What comes after the first layer: matrix products, quicker than convolutions of single cells, the last one's into planes."""
         (n, _, rows, columns), (up, _) = x.shape, self.up
-        x = x.movedim(1, -1).reshape(n, rows, columns * up**2, -1).movedim(-1, 1)
-        for unit in self._rest:
-            x = one_pass(unit, x, None, unit.layer.activation)
-        x = x.movedim(1, -1).reshape(n, rows, columns, up, up, -1).permute(0, 5, 1, 3, 2, 4)
-        return x.reshape(n, -1, rows * up, columns * up)  # planes, as softmax is quick to go through
+        x = x.movedim(1, -1).reshape(n * rows * columns * up**2, -1)
+        *units, last = self._rest
+        for unit in units:
+            weight, activation = unit.conv.weight.flatten(1), unit.layer.activation
+            x = torch.ops.mkldnn._linear_pointwise(x, weight, unit.conv.bias, activation, [], "")
+        weight, bias = last.conv.weight.flatten(1), last.conv.bias
+        planes = torch.mm(weight, x.t()) if bias is None else torch.addmm(bias[:, None], weight, x.t())
+        word = _WORDS.get(up * planes.element_size(), planes.dtype)  # a cell's neighbours in a row are moved as one
+        moved = planes.view(word).view(len(planes), n, rows, columns, up, -1).permute(1, 0, 2, 4, 3, 5)
+        return moved.flatten().view(planes.dtype).view(n, len(planes), rows * up, columns * up)
 
 
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:
