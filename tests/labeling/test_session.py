@@ -141,6 +141,22 @@ def test_many_edits_do_not_add_up_errors():
     assert np.array_equal(session.labels, first.labels)
 
 
+@pytest.mark.parametrize("arch", ["small-4", "small-8-4"])
+def test_in_bfloat16_many_edits_stay_near_labelling_anew(arch):
+    model, chance, image = MODELS[arch], np.random.default_rng(0), picture((70, 90))
+    session = model.session(image, steps=4, precision="bfloat16")
+    first = session.labeling
+    for _ in range(20):
+        edit(session, chance, (70, 90))
+    anew = model.label(image, 4, hints=session.hints, precision="bfloat16")
+    moved = np.abs(session.labeling.estimate - anew.estimate)
+    assert moved.mean() < 0.005
+    assert moved.max() < 0.2
+    assert (session.labels != anew.labels).mean() < 0.02
+    session.clear()
+    assert np.abs(session.labeling.estimate - first.estimate).mean() < 0.005
+
+
 def test_undo_and_redo():
     model, image = MODELS["small-4"], picture((40, 40))
     session = model.session(image, steps=2)

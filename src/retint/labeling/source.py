@@ -85,11 +85,12 @@ class Source:
         x = torch.empty(lines.shape, dtype=dtype)
         for part in bands(lines.shape, _PIECE):
             x[part] = torch.sub(lines[part].float(), mean).mul_(factor)  # in this order nothing is lost where the mean is large
-        x = x.view(pixels.shape).movedim(-1, 0)
-        missing = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
-        if any(map(any, missing)):
-            x = torch.nn.functional.pad(x, [n for pair in reversed(missing) for n in pair])
-        return laid_out(x[None])
+        *around, sides = [(low - a, b - high) for (a, b), (low, high) in zip(box, have, strict=True)]
+        each = pixels.shape[-1]
+        missing = [n * each for n in sides] + [n for pair in reversed(around) for n in pair]
+        if any(missing):
+            x = torch.nn.functional.pad(x.view(*pixels.shape[:-2], pixels.shape[-2] * each), missing)
+        return laid_out(x.view(*(b - a for a, b in box), each).movedim(-1, 0)[None])
 
     def _inside(self, box: Box) -> Box:
         return tuple((max(a, 0), max(min(b, n), max(a, 0))) for (a, b), n in zip(box, self.size, strict=True))
