@@ -1,9 +1,10 @@
 """The estimates of every step, kept, so that a change is carried through the steps only as far as it reaches.
 
-What can change at step t lies within one step's reach of what did change at step t-1. There Y(t) is computed again and
-compared with the one that is kept; where no probability moved by more than a tolerance, the kept one stays, and so does all
-that was computed from it. The last one is taken as it is computed: nothing is made of it but pixels, where log Y counts. Hence at any time, whatever happened before, each kept Y(t) is within the tolerance of what one
-step makes of the kept Y(t-1), and errors do not add up from change to change.
+What can change at step t lies within one step's reach of what did change at step t-1. There W, in two halves (see `halfway`),
+and Y(t) are computed again and compared with what is kept; where nothing moved by more than a tolerance, the kept stays, and
+so does all that was computed from it. The last estimate is taken as it is computed: nothing is made of it but pixels, where
+log Y counts. Hence at any time, whatever happened before, what is kept between the halves and each kept Y(t) are within their
+tolerances of what the layers make of what is kept before them, and errors do not add up from change to change.
 """
 
 from __future__ import annotations
