@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from made import make_model
 from retint.errors import RetintError
 from retint.labeling import Model
 from retint.labeling.backends import FLOAT32, engine
-from retint.labeling.backends.fused import Fused, possible
-from retint.network import CATALOGUE
+from retint.labeling.backends.fused import FinerReadout, Fused, possible
+from retint.network import CATALOGUE, architecture, build
 from retint.network.hardware import channels_last, laid_out
 
 GRAPHS = list(FLOAT32)
@@ -180,3 +181,21 @@ except KeyboardInterrupt:
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (0, "stopped\n")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("up", [2, 3, 4])
+def test_finer_cells_of_a_readout_lie_where_its_layers_put_them(up, bias, dtype):
+    small = architecture("small-8-4")
+    first, *between, last = small.readout
+    readout = (replace(first, up=up), *between, replace(last, bias=bias))
+    torch.manual_seed(up)
+    network = build(replace(small, readout=readout, detail=(), branch=0), 3, 4, "same").eval().fold().to(dtype)
+    finer = FinerReadout.of(channels_last(network))
+    for size in ((1, 5, 7), (3, 4, 1), (2, 1, 1)):
+        hidden = laid_out(torch.rand(size[0], network.V[0].conv.in_channels, *size[1:]).to(dtype))
+        with torch.inference_mode():
+            found, expected = finer(hidden, None), network.V(hidden)
+        assert found.shape == expected.shape == (size[0], 4, up * size[1], up * size[2])
+        assert (found - expected).abs().max() <= (1e-5 if dtype == torch.float32 else 0.02) * (1 + expected.abs().max())

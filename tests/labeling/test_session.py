@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made import fresh, make_model
 from retint.errors import RetintError
 from retint.labeling import Model, load
-from retint.labeling.kept import SIDE
+from retint.labeling.region import SIDE
 from retint.network import architecture
 
 ARCHS = ["small-4", "small-8-4", "small-1", "fig-9-17", "jain-2007-2d"]

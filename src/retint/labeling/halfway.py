@@ -8,7 +8,7 @@ more than half has not changed, so that the layers after it have less to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 
 import torch
@@ -20,7 +20,7 @@ from ..network.hardware import laid_out
 from ..network.layers import Unit
 from .backends.fused import possible
 from .local import Plane, cut, made, renewed, through
-from .region import grown
+from .region import SIDE, grown, merged, rounded
 from .tiles import Box, Tile
 
 
@@ -30,16 +30,16 @@ class Halfway:
     Args:
         network: folded, with padding `same`.
         cells: of the label grid, in whole periods.
+        tile: label cells of the largest box that is computed at a time; None: all of them.
 
     Attributes:
         rest: W's layers from its last wide one (a kernel larger than one cell) on; all of them if none lies before it.
         size: cells of the planes between the halves.
-        strides: label cells of one of them, along each axis.
         planes: of each step, (1, channels, cells ...) in the network's number type; None where W is fed nothing, or none of
             its layers lies before `rest`.
     """
 
-    def __init__(self, network: RecurrentNetwork, cells: Sequence[int]) -> None:
+    def __init__(self, network: RecurrentNetwork, cells: Sequence[int], tile: Sequence[int] | None = None) -> None:
         units = [unit for unit in network.W if isinstance(unit, Unit)]
         wide = [number for number, unit in enumerate(units) if max(unit.conv.kernel_size) > 1]
         self._first, self.rest = (units[: wide[-1]], units[wide[-1] :]) if wide else ([], units)
@@ -50,7 +50,10 @@ class Halfway:
         self.size = self._cells
         for unit in self._first:
             self.size = tuple(made(unit.layer, n, axis) for axis, n in enumerate(self.size))
-        self.strides = tuple(max(n // m, 1) for n, m in zip(self._cells, self.size, strict=True))
+        strides = [max(n // m, 1) for n, m in zip(self._cells, self.size, strict=True)]
+        self._tile = [max(n // s, 1) for n, s in zip(tile or self._cells, strides, strict=True)]
+        self._side = [max(SIDE // s, 1) for s in strides]
+        self._gaps = [ahead.high - ahead.low + 2 for ahead in self._from]  # beyond them, nothing is reached from both sides
         self.planes, self._spread = list[Tensor | None](), 0.0
 
     @property
@@ -58,46 +61,47 @@ class Halfway:
         """Of the planes of one step."""
         return self._first[-1].channels * prod(self.size) if self._first else 0
 
-    def extend(self, estimate: Plane | None, like: Tensor, tile: Sequence[int]) -> None:
+    def extend(self, estimate: Plane | None, like: Tensor) -> None:
         """Compute the planes of the next step.
 
         Args:
             estimate: Y(t-1), as W is fed it; None is no estimate.
             like: of the planes' number type, on their device.
-            tile: cells that are computed at a time.
         """
         self.planes.append(None)
         if estimate is None or not self._first:
             return
         shape = 1, self._first[-1].channels, *self.size
         plane = self.planes[-1] = laid_out(torch.zeros(shape, dtype=like.dtype, device=like.device))
-        whole: Box = tuple((0, n) for n in self.size)
-        for part in Tile(whole, whole).split(tile, [(0, 0)] * len(tile)):
-            cut(plane, part.core).copy_(self._made(part.core, estimate))
+        for box in self._tiles(tuple((0, n) for n in self.size)):
+            cut(plane, box).copy_(self._made(box, estimate))
         self._spread = self._spread or float(plane.square().mean(dtype=torch.float32).sqrt())
 
-    def reached(self, box: Box) -> Box:
-        """The cells between the halves that label cells of Y(t-1) have a part in."""
-        return grown(box, lambda axis, a, b: self._to[axis].reached(a, b), self.size)
-
-    def reaches(self, box: Box) -> Box:
-        """The label cells of Y(t), in whole periods, that cells between the halves have a part in."""
-        return grown(
-            box, lambda axis, a, b: self._geometry[axis].reached_by_context(*self._from[axis].reached(a, b)), self._cells
-        )
-
-    def compare(self, step: int, box: Box, estimate: Plane, tolerance: float) -> list[Box]:
-        """Compute a box again; what moved by no more than a tolerance stays as it was (see `renewed`). The boxes of what did.
+    def follow(self, step: int, changed: Iterable[Box], estimate: Plane | None, tolerance: float) -> list[Box]:
+        """Carry changes of Y(t-1) as far as between the halves; what moved there by no more than a tolerance stays as it was.
 
         Args:
-            step: counted from 1; one that has planes.
-            box: of their cells.
-            estimate: Y(t-1), as W is fed it.
+            step: t, counted from 1.
+            changed: boxes of label cells of Y(t-1), or of hints that W is told of.
+            estimate: Y(t-1), as W is fed it; None is no estimate.
             tolerance: in units of the planes' own spread, the root of their mean square when they were first computed.
+
+        Returns:
+            The boxes of label cells of Y(t), in whole periods, that the changes have a part in.
         """
-        plane, gaps = self.planes[step - 1], [ahead.high - ahead.low + 2 for ahead in self._from]
-        assert plane is not None
-        return renewed(plane, box, self._made(box, estimate), tolerance * self._spread, gaps)
+        plane, geometry = self.planes[step - 1], self._geometry
+        if estimate is None or plane is None:
+            return [grown(box, lambda axis, a, b: geometry[axis].reached_by_estimate(a, b), self._cells) for box in changed]
+        here = merged(grown(box, lambda axis, a, b: self._to[axis].reached(a, b), self.size) for box in changed)
+        tiles = (tile for box in merged(rounded(box, self._side, self.size) for box in here) for tile in self._tiles(box))
+        return [
+            grown(part, lambda axis, a, b: geometry[axis].reached_by_context(*self._from[axis].reached(a, b)), self._cells)
+            for tile in tiles
+            for part in renewed(plane, tile, self._made(tile, estimate), tolerance * self._spread, self._gaps)
+        ]
+
+    def _tiles(self, box: Box) -> Iterable[Box]:
+        return (tile.core for tile in Tile(box, box).split(self._tile, [(0, 0)] * len(box)))
 
     def _made(self, box: Box, estimate: Plane) -> Tensor:
         with torch.inference_mode():

@@ -23,7 +23,7 @@ from .counting import ROUNDING, followed, likeliest
 from .halfway import Halfway
 from .local import Plane, cut, renewed, step
 from .local import context as context_in
-from .region import grown, merged, rounded
+from .region import SIDE, grown, merged, rounded
 from .source import Source
 from .starts import LabelMap, Start
 from .tiles import Box, Tile
@@ -32,8 +32,6 @@ TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 """Largest change of a probability that counts as none, by the network's number type: in bfloat16, rounding alone makes more."""
 _INSIDE = 16
 """Largest change inside W that counts as none, in tolerances and in units of its planes' spread."""
-SIDE = 16
-"""Boxes are 1, 2, 3, 4, 6, 8, 12 ... times so many cells long: for each new size of a plane, a convolution is prepared anew."""
 
 
 class KeptSteps:
@@ -66,7 +64,7 @@ class KeptSteps:
         self._readout = FinerReadout.of(network) if possible(network) else None
         self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else None
         self._context = self._new_context()
-        self._inside = Halfway(network, self.cells)
+        self._inside = Halfway(network, self.cells, self._tile)
         self.estimates = list[Tensor]()
         self.extend(steps)
 
@@ -123,10 +121,10 @@ class KeptSteps:
             if self.estimates and not len(self._network.W):  # nothing changes again
                 return
             number = len(self.estimates) + 1
-            self._inside.extend(self._fed(number), self._context, self._tile)
+            self._inside.extend(self._fed(number), self._context)
             self.estimates.append(self._plane())
             for tile in self._tiles(self._whole):
-                self._put(number, tile, self._estimate(number, tile))
+                cut(self.estimates[-1], tile).copy_(self._estimate(number, tile))
 
     def update(self, hinted: Iterable[Box] = (), seen: Iterable[Box] = ()) -> list[Box]:
         """Carry changes through all steps.
@@ -147,7 +145,8 @@ class KeptSteps:
         told = hinted if self._network.architecture.emphasis != 1 else []  # W is fed more there, whatever Y was
         for number in range(1, len(self.estimates) + 1):
             fed = changed if number == 1 else [*changed, *told]
-            boxes = merged(map(self._rounded, merged([*always, *self._reached(number, fed)])))
+            reached = self._inside.follow(number, fed, self._fed(number), _INSIDE * self._tolerance)
+            boxes = merged(map(self._rounded, merged([*always, *reached])))
             changed = [part for box in boxes for tile in self._tiles(box) for part in self._compare(number, tile)]
         return changed
 
@@ -174,17 +173,6 @@ class KeptSteps:
 
         return fed
 
-    def _reached(self, number: int, fed: Iterable[Box]) -> Iterable[Box]:
-        """The label cells of Y(number), in whole periods, that changes of what W is fed have a part in."""
-        inside, before = self._inside, self._fed(number)
-        if before is None or inside.planes[number - 1] is None:
-            geometry = self._network.geometry
-            return (grown(box, lambda axis, a, b: geometry[axis].reached_by_estimate(a, b), self.cells) for box in fed)
-        each = [max(SIDE // n, 1) for n in inside.strides]
-        boxes = merged(rounded(box, each, inside.size) for box in merged(map(inside.reached, fed)))
-        tolerance, tiles = _INSIDE * self._tolerance, (tile for box in boxes for tile in self._tiles(box))
-        return [inside.reaches(part) for tile in tiles for part in inside.compare(number, tile, before, tolerance)]
-
     def _hints_in(self, box: Box) -> Hints | None:
         """Those of a box; None if it has none."""
         rest = cut(self._rest, box)
@@ -192,14 +180,8 @@ class KeptSteps:
 
     def _compare(self, number: int, box: Box) -> list[Box]:
         """Compute a box again; the boxes in which that made a difference."""
-        new, plane, last = self._estimate(number, box), self.estimates[number - 1], number == len(self.estimates)
-        found = renewed(plane, box, new, self._tolerance, self._gaps)
-        if last:
-            self._put(number, box, new)
-        return found
-
-    def _put(self, number: int, box: Box, estimate: Tensor) -> None:
-        cut(self.estimates[number - 1], box).copy_(estimate)
+        plane, last = self.estimates[number - 1], number == len(self.estimates)
+        return renewed(plane, box, self._estimate(number, box), self._tolerance, self._gaps, everywhere=last)
 
     def _renew(self, seen: Iterable[Box]) -> list[Box]:
         """Compute the context of new pixels; the boxes of label cells that read it."""

@@ -32,7 +32,9 @@ def cut(plane: Tensor, box: Box) -> Tensor:
     return part(plane, [slice(a, b) for a, b in box])
 
 
-def renewed(plane: Tensor, box: Box, new: Tensor, tolerance: float, gaps: Sequence[int]) -> list[Box]:
+def renewed(
+    plane: Tensor, box: Box, new: Tensor, tolerance: float, gaps: Sequence[int], everywhere: bool = False
+) -> list[Box]:
     """Put new values into a box of a plane, but for the cells that moved by no more than a tolerance; the boxes of what did.
 
     Args:
@@ -41,12 +43,16 @@ def renewed(plane: Tensor, box: Box, new: Tensor, tolerance: float, gaps: Sequen
         new: values, likewise.
         tolerance: largest change of any channel of a cell that counts as none.
         gaps: along each axis, the longest stretch of cells without a change that stays within a box.
+        everywhere: put all of them, and tell alone what moved by more.
     """
     old = cut(plane, box)
     differs = (new - old).abs_().amax(1, keepdim=True) > tolerance
     found = parts(differs[0, 0].cpu().numpy(), gaps)
-    for inside in found:
-        torch.where(cut(differs, inside), cut(new, inside), cut(old, inside), out=cut(old, inside))
+    if everywhere:
+        old.copy_(new)
+    else:
+        for inside in found:
+            torch.where(cut(differs, inside), cut(new, inside), cut(old, inside), out=cut(old, inside))
     return [moved(inside, [a for a, _ in box]) for inside in found]
 
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from .tiles import Box
 
+SIDE = 16
+"""Boxes are 1, 2, 3, 4, 6, 8, 12 ... times so many label cells long: for each new size of a plane, a convolution is prepared anew."""
+
 Grow = Callable[[int, int, int], tuple[int, int]]
 """From an axis and its span (first, last + 1) to another span."""
 
