@@ -4,6 +4,7 @@
     labeling = model.label(image, steps=8)
 
 The five names `load`, `Model.label`, `Model.refinements`, `train` and `evaluate` carry the product.
+What is wrong with an input is told by a `RetintError`, in one line.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .errors import RetintError
     from .labeling import Labeling, Model, load
     from .labeling.dask_array import label_array
     from .labeling.evaluate import evaluate
     from .learning import Settings, train
 
 __version__ = "0.1.0"
-__all__ = ["Labeling", "Model", "Settings", "evaluate", "label_array", "load", "train"]
+__all__ = ["Labeling", "Model", "RetintError", "Settings", "evaluate", "label_array", "load", "train"]
 
 _HOMES = {
     "Labeling": "labeling", "Model": "labeling", "load": "labeling", "evaluate": "labeling.evaluate",
-    "label_array": "labeling.dask_array",
+    "label_array": "labeling.dask_array", "RetintError": "errors",
     "Settings": "learning", "train": "learning",
 }  # fmt: skip
 
