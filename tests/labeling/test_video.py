@@ -2,18 +2,20 @@
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from made import make_model, scene
 from retint.errors import RetintError
 from retint.images import film_writer, open_film, read_labels
 from retint.labeling.clips import ClipWish, label_clips
 from retint.labeling.files import Wish
-from retint.labeling.video import VideoLabeler, unchanged
+from retint.labeling.video import VideoLabeler, carried, look_of, unchanged
 
 
 def frames(count=4, seed=0):
@@ -22,12 +24,15 @@ def frames(count=4, seed=0):
     return [np.roll(image, k, axis=1) for k in range(count)]
 
 
-def test_each_frame_begins_from_the_one_before(model):
+@pytest.mark.parametrize("still", [False, True])
+def test_each_frame_begins_from_the_one_before(model, still):
     images = frames()
-    found = list(model.label_video(iter(images), 3, 1))
+    found = list(model.label_video(iter(images), 3, 1, still=still))
     expected = [model.label(images[0], 3)]
-    for image in images[1:]:
-        expected.append(model.label(image, 1, start=expected[-1]))
+    for before, image in pairwise(images):
+        start = expected[-1] if still else carried(expected[-1], look_of(before, "a"), look_of(image, "b"))
+        assert still or not np.array_equal(start.estimate, expected[-1].estimate)
+        expected.append(model.label(image, 1, start=start))
     assert [labeling.steps for labeling in found] == [3, 1, 1, 1]
     for ours, theirs in zip(found, expected, strict=True):
         assert np.array_equal(ours.labels, theirs.labels)
@@ -77,6 +82,30 @@ def test_a_cut_begins_from_nothing(model):
     for image in images:
         never.label(image)
     assert never.cuts == []
+
+
+def test_labels_of_frames_that_do_not_move_stay(model):
+    image = frames(1)[0]
+    labeling, look = model.label(image), look_of(image, "a")
+    assert carried(labeling, look, look) is labeling
+    noise = np.random.default_rng(0).integers(-9, 9, image.shape)
+    other = look_of((image.astype(int) + noise).clip(0, 255).astype(np.uint8), "b")
+    assert carried(labeling, look, other) is labeling  # no motion explains it
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_labels_move_with_the_picture(model, scale):
+    """A textured picture shifted by whole label cells: so are its labels, at any scale, but at the edges."""
+    picture = gaussian_filter(np.random.default_rng(1).random((96, 128, 3)), (3, 3, 0))
+    picture = np.uint8(255 * (picture - picture.min()) / np.ptp(picture))
+    before, after = picture[8:, 8:], picture[:-8, :-8]
+    last = model.label(before, scale=scale)
+    moved = carried(last, look_of(before, "a"), look_of(after, "b"))
+    cells = round(8 * scale / model.strides[0])
+    there, was = moved.estimate[:, cells + 3 : -3, cells + 3 : -3], last.estimate[:, 3 : -3 - cells, 3 : -3 - cells]
+    stayed = last.estimate[:, cells + 3 : -3, cells + 3 : -3]
+    assert np.abs(there - was).mean() < 0.3 * np.abs(stayed - was).mean()
+    assert moved.estimate.sum(0) == pytest.approx(1, abs=1e-5)
 
 
 def test_flicker_is_what_changed_from_frame_to_frame(model):

@@ -27,6 +27,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "first frame and after a cut",
     )  # fmt: skip
     group.add_argument(
+        "--still", action="store_true",
+        help="begin each frame from the last one's labels where they lay; otherwise they are moved as the picture did",
+    )  # fmt: skip
+    group.add_argument(
         "--rate", type=positive, metavar="FPS", help="frames a second (default: the film's; 25 for frames)"
     )
     group.add_argument("--no-labels", action="store_true", help="write no label maps of the frames")
@@ -56,7 +60,10 @@ def refuse_for_images(options: argparse.Namespace) -> None:
     """
     from ..errors import RetintError
 
-    given = {"--frame-steps": options.frame_steps, "--rate": options.rate, "--no-labels": options.no_labels}
+    given = {
+        "--frame-steps": options.frame_steps, "--still": options.still, "--rate": options.rate,
+        "--no-labels": options.no_labels,
+    }  # fmt: skip
     if found := [option for option, value in given.items() if value]:
         raise RetintError(
             f"{' and '.join(found)}: for films alone, and {options.images[0]} is none; leave it out, or name films"
@@ -70,7 +77,7 @@ def label_films(model: Model, options: argparse.Namespace, wish: Wish) -> int:
     from ..labeling.clips import ClipWish, label_clips
     from ..labeling.video import FRAME_STEPS
 
-    clips = ClipWish(wish, options.frame_steps or FRAME_STEPS, not options.no_labels, options.rate)
+    clips = ClipWish(wish, options.frame_steps or FRAME_STEPS, not options.no_labels, options.rate, options.still)
     with tqdm(unit="frame", disable=None, leave=False) as bar:
 
         def progress(name: str, done: int, frames: int | None) -> None:

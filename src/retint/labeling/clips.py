@@ -35,12 +35,14 @@ class ClipWish:
         frame_steps: for every other frame.
         labels: write the labels of each frame.
         rate: frames a second, in place of the film's own.
+        still: see `VideoLabeler`.
     """
 
     image: Wish = field(default_factory=Wish)
     frame_steps: int = FRAME_STEPS
     labels: bool = True
     rate: float | None = None
+    still: bool = False
 
 
 @dataclass
@@ -108,7 +110,7 @@ def _label_clip(
     image, where = wish.image, str(film.path)
     files["summary"].unlink(missing_ok=True)  # it stands for a finished film
     video = VideoLabeler(
-        model, image.steps, wish.frame_steps, start=map_for(film.path, image.start, "--start", 2), tile=image.tile,
+        model, image.steps, wish.frame_steps, still=wish.still, start=map_for(film.path, image.start, "--start", 2), tile=image.tile,
         precision=image.precision, scale=image.scale, prior=image.prior,
     )  # fmt: skip
     fractions = np.zeros(len(model.classes))
@@ -137,7 +139,7 @@ def _label_clip(
     row = {
         "clip": where, "overlay": _told(files, "overlay"), "labels": _told(files, "labels"), "summary": str(files["summary"]),
         "model": model.name, "frames": video.frames, "size": size, "rate": round(float(film.rate), 6),
-        "steps": image.steps or model.card.steps, "frame_steps": wish.frame_steps, "cuts": video.cuts,
+        "steps": image.steps or model.card.steps, "frame_steps": wish.frame_steps, "still": wish.still, "cuts": video.cuts,
         "flicker": _rounded(video.flicker.share), "flicker_where_still": _rounded(video.flicker.still_share),
         "fractions": dict(zip(model.classes, (round(float(f), 6) for f in fractions / video.frames), strict=True)),
     }  # fmt: skip

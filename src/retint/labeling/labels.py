@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from .counting import pixels_of
 from .doubt import TRACED, Measure, check_measure, doubt_of
-from .pixels import Pixels
+from .pixels import Pixels, scaled_size
 from .starts import UNKNOWN
 from .tiles import Tile, slices
 
@@ -107,6 +107,12 @@ class Labeling:
         if self.estimate is None:
             raise RetintError("doubt: not kept for an image of this size; label it with keep=True")
         return self._doubts(chosen, self.estimate)
+
+    @property
+    def covered(self) -> tuple[float, ...]:
+        """How many cells of the estimate the image covers along each axis: the last ones may reach beyond it."""
+        seen = scaled_size(self.labels.shape, self.scale)
+        return tuple(n / s for n, s in zip(seen, self.strides, strict=True))
 
     @property
     def fractions(self) -> dict[str, float]:

@@ -24,7 +24,6 @@ from .canvas import Canvas
 from .doubt import Trace
 from .finer import WAYS, Way, finer
 from .labels import Labeling
-from .pixels import scaled_size
 from .plan import TileSide, plan, sides_of
 from .ready import Ready
 from .refinement import Refinement
@@ -263,7 +262,8 @@ class Model(Ready):
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int = FRAME_STEPS, **options: Any
     ) -> Iterator[Labeling]:
-        """Label the frames of a film one by one, each from the labels of the one before; a cut begins from nothing again.
+        """Label the frames of a film one by one, each from the labels of the one before, moved as the picture did; a cut begins from
+        nothing again.
 
         Args:
             frames: images of one size, in the order of time, from anything that can be gone through.
@@ -311,8 +311,7 @@ class Model(Ready):
         given = fixed = covered = None
         if start is not None:
             if isinstance(start, Labeling):
-                seen = scaled_size(start.labels.shape, start.scale)
-                covered = [n / s for n, s in zip(seen, start.strides, strict=True)]
+                covered = start.covered
                 start = start.labels if start.estimate is None else start.estimate
             given = start_map(start, classes, source.size, self.strides, cells, covered=covered)
         if hints is not None:

@@ -1,7 +1,9 @@
-"""Labelling films: each frame begins from the labels of the frame before (rule 1), so that a few steps are enough."""
+"""Labelling films: each frame begins from the labels of the frame before (rule 1), moved as the picture moved, so that one
+step is enough."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from ..errors import RetintError
 from ..images import to_unit
 from ..scoring import Flicker
 from .labels import Labeling
+from .motion import motion, moved, small_picture
 from .pixels import bands
 
 if TYPE_CHECKING:
@@ -31,6 +34,19 @@ _STILL = 0.02  # difference of a pixel, on the unit scale, up to which it hardly
 _SAMPLES = 256  # pixels a side that are enough for the means of the parts
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is compared of two frames.
+
+    Attributes:
+        parts: the means of 16 x 16 parts, (channels, 16, 16).
+        picture: a small grey one, (rows, columns).
+    """
+
+    parts: NDArray[np.float32]
+    picture: NDArray[np.float32]
+
+
 class VideoLabeler:
     """Labels the frames of one film, one after another, and keeps no more than the last one.
 
@@ -43,6 +59,7 @@ class VideoLabeler:
         model: the labeller, of images.
         steps: for the first frame, and the first after a cut; the model's card says how many by default.
         frame_steps: for every other frame.
+        still: take the last frame's labels where they lay; otherwise they are moved as the picture did (see `motion`).
         start: where the first frame begins; see `Model.label`.
         cut: share of a frame, 0 to 1; 1 for a film without cuts.
         options: tile, precision, scale, prior: see `Model.label`.
@@ -57,8 +74,8 @@ class VideoLabeler:
     """
 
     def __init__(
-        self, model: Model, steps: int | None = None, frame_steps: int = FRAME_STEPS, *, start: Any = None, cut: float = CUT,
-        **options: Any,
+        self, model: Model, steps: int | None = None, frame_steps: int = FRAME_STEPS, *, still: bool = False, start: Any = None,
+        cut: float = CUT, **options: Any,
     ) -> None:  # fmt: skip
         if frame_steps < 1:
             raise RetintError(f"--frame-steps {frame_steps}: at least 1 is needed")
@@ -66,8 +83,8 @@ class VideoLabeler:
             raise RetintError(f"cut {cut}: expected a share from 0 to 1")
         self.frames, self.cuts, self.flicker = 0, list[int](), Flicker()
         self._model, self._steps, self._frame_steps, self._start = model, steps, frame_steps, start
-        self._cut, self._options = cut, options
-        self._last: tuple[NDArray[Any], NDArray[np.float32], Labeling] | None = None
+        self._still, self._cut, self._options = still, cut, options
+        self._last: tuple[NDArray[Any], Look, Labeling] | None = None
 
     def label(self, frame: Any) -> Labeling:
         """Label the next frame.
@@ -94,7 +111,8 @@ class VideoLabeler:
                 self.cuts.append(self.frames)
                 labeling = self._model.label(pixels, self._steps, where=where, **self._options)
             else:
-                labeling = self._model.label(pixels, self._frame_steps, start=last, where=where, **self._options)
+                start = last if self._still else carried(last, last_look, look)
+                labeling = self._model.label(pixels, self._frame_steps, start=start, where=where, **self._options)
                 self._count(before, pixels, last, labeling)
         self._last = pixels, look, labeling
         self.frames += 1
@@ -126,15 +144,26 @@ def _array(frame: Any) -> NDArray[Any]:
     return np.array(frame)
 
 
-def look_of(pixels: NDArray[Any], where: str) -> NDArray[np.float32]:
-    """The means of 16 x 16 parts of a frame, (channels, 16, 16)."""
+def look_of(pixels: NDArray[Any], where: str) -> Look:
+    """What is compared of a frame.
+
+    Args:
+        pixels: (rows, columns) or (rows, columns, channels).
+        where: what to call it in messages.
+    """
     step = max(min(pixels.shape[:2]) // _SAMPLES, 1)
     unit = torch.from_numpy(to_unit(np.ascontiguousarray(pixels[::step, ::step]), where))
     planes = unit[None] if unit.dim() == 2 else unit.movedim(-1, 0)
-    parts: NDArray[np.float32] = F.adaptive_avg_pool2d(planes, _CELLS).numpy()
-    return parts
+    return Look(F.adaptive_avg_pool2d(planes, _CELLS).numpy(), small_picture(planes))
 
 
-def differing(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+def differing(before: Look, after: Look) -> float:
     """Share of the parts that show something else."""
-    return float((np.abs(after - before).max(0) > _OTHER).mean())
+    return float((np.abs(after.parts - before.parts).max(0) > _OTHER).mean())
+
+
+def carried(last: Labeling, before: Look, after: Look) -> Labeling:
+    """The labeling of the last frame, its estimate moved as the picture did; as it is if there is none, or nothing moved."""
+    if last.estimate is None or (shares := motion(before.picture, after.picture)) is None:
+        return last
+    return replace(last, estimate=moved(last.estimate, shares, last.covered))
