@@ -108,6 +108,21 @@ def test_labels_move_with_the_picture(model, scale):
     assert moved.estimate.sum(0) == pytest.approx(1, abs=1e-5)
 
 
+def test_where_one_step_moves_much_the_others_are_taken_too(model, monkeypatch):
+    images = frames(3)
+    moves = [model.label(image, 1, start=model.label(before, 4)).drifts[0] for before, image in pairwise(images)]
+    for limit, further in ((max(moves) + 0.01, []), (0.0, [1, 2])):
+        monkeypatch.setattr("retint.labeling.video.MOVED", limit)
+        video = VideoLabeler(model, 4, still=True)
+        found = [video.label(image) for image in images]
+        assert video.further == further
+        assert [labeling.steps for labeling in found] == [4, *[4 if further else 1] * 2]
+        last = model.label(images[1], found[1].steps, start=found[0])
+        assert np.array_equal(found[1].labels, last.labels)
+    video = VideoLabeler(model, 1)
+    assert [video.label(image).steps for image in images] == [1, 1, 1]
+
+
 def test_flicker_is_what_changed_from_frame_to_frame(model):
     images = frames(3)
     images[1][:20] = images[0][:20]

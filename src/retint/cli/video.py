@@ -23,8 +23,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--frame-steps", type=whole, metavar="N",
-        help="steps for each frame, which begins from the labels of the one before (default 1); --steps are those of the "
-        "first frame and after a cut",
+        help="steps for each frame, which begins from the labels of the one before (default: 1, and --steps where that one moves "
+        "more than 5 %% of the estimate); --steps are those of the first frame and after a cut",
     )  # fmt: skip
     group.add_argument(
         "--still", action="store_true",
@@ -75,9 +75,8 @@ def label_films(model: Model, options: argparse.Namespace, wish: Wish) -> int:
     from tqdm import tqdm
 
     from ..labeling.clips import ClipWish, label_clips
-    from ..labeling.video import FRAME_STEPS
 
-    clips = ClipWish(wish, options.frame_steps or FRAME_STEPS, not options.no_labels, options.rate, options.still)
+    clips = ClipWish(wish, options.frame_steps, not options.no_labels, options.rate, options.still)
     with tqdm(unit="frame", disable=None, leave=False) as bar:
 
         def progress(name: str, done: int, frames: int | None) -> None:

@@ -18,7 +18,7 @@ from .drawing import overlay_of
 from .files import Wish
 from .model import Model
 from .naming import check_maps, map_for
-from .video import FRAME_STEPS, VideoLabeler
+from .video import VideoLabeler
 
 _NOT_FOR_FILMS = {
     "until_settled": "--until-settled", "budget": "--budget", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",
@@ -32,14 +32,14 @@ class ClipWish:
 
     Attributes:
         image: as for images; `steps` are those of the first frame and after a cut, `start` is where the first frame begins.
-        frame_steps: for every other frame.
+        frame_steps: for every other frame; see `VideoLabeler`.
         labels: write the labels of each frame.
         rate: frames a second, in place of the film's own.
         still: see `VideoLabeler`.
     """
 
     image: Wish = field(default_factory=Wish)
-    frame_steps: int = FRAME_STEPS
+    frame_steps: int | None = None
     labels: bool = True
     rate: float | None = None
     still: bool = False
@@ -139,7 +139,7 @@ def _label_clip(
     row = {
         "clip": where, "overlay": _told(files, "overlay"), "labels": _told(files, "labels"), "summary": str(files["summary"]),
         "model": model.name, "frames": video.frames, "size": size, "rate": round(float(film.rate), 6),
-        "steps": image.steps or model.card.steps, "frame_steps": wish.frame_steps, "still": wish.still, "cuts": video.cuts,
+        "steps": image.steps or model.card.steps, "frame_steps": wish.frame_steps, "still": wish.still, "cuts": video.cuts, "further": video.further,
         "flicker": _rounded(video.flicker.share), "flicker_where_still": _rounded(video.flicker.still_share),
         "fractions": dict(zip(model.classes, (round(float(f), 6) for f in fractions / video.frames), strict=True)),
     }  # fmt: skip

@@ -31,7 +31,7 @@ from .session import MOST_BYTES, Session, needed
 from .source import Source, as_array
 from .starts import UNKNOWN, LabelMap, start_map
 from .stopping import Stop
-from .video import FRAME_STEPS, VideoLabeler
+from .video import VideoLabeler
 
 _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
@@ -260,7 +260,7 @@ class Model(Ready):
         )
 
     def label_video(
-        self, frames: Iterable[Any], steps: int | None = None, frame_steps: int = FRAME_STEPS, **options: Any
+        self, frames: Iterable[Any], steps: int | None = None, frame_steps: int | None = None, **options: Any
     ) -> Iterator[Labeling]:
         """Label the frames of a film one by one, each from the labels of the one before, moved as the picture did; a cut begins from
         nothing again.
@@ -268,7 +268,7 @@ class Model(Ready):
         Args:
             frames: images of one size, in the order of time, from anything that can be gone through.
             steps: for the first frame, and the first after a cut; the card says how many by default.
-            frame_steps: for every other frame.
+            frame_steps: for every other frame; one, or more where one is not enough, by default.
             options: see `VideoLabeler`, which also tells cuts and flicker.
         """
         video = VideoLabeler(self, steps, frame_steps, **options)

@@ -22,8 +22,12 @@ from .pixels import bands
 if TYPE_CHECKING:
     from .model import Model
 
-FRAME_STEPS = 1
-"""Steps for each frame after the first. One scored best, and flickered least, of 1, 2 and 4: `benchmarks/video.py`."""
+MOVED = 0.05
+"""How far, in the mean of half of sum |Y(1) - Y(0)|, a frame's one step may move the last frame's estimate and be enough.
+
+One step is best of 1, 2 and 4 then (at most 0.046 between CamVid's frames 1/15 s apart); of frames half a second apart, which
+move it by 0.09, the last one tells too little (`benchmarks/video.py`).
+"""
 
 CUT = 0.4
 """Share of a frame that has to differ from the last one to count as a cut in the film."""
@@ -58,7 +62,8 @@ class VideoLabeler:
     Args:
         model: the labeller, of images.
         steps: for the first frame, and the first after a cut; the model's card says how many by default.
-        frame_steps: for every other frame.
+        frame_steps: for every other frame. By default one, and as many as for the first where that one moves the estimate by
+            more than 0.05 (see `MOVED`).
         still: take the last frame's labels where they lay; otherwise they are moved as the picture did (see `motion`).
         start: where the first frame begins; see `Model.label`.
         cut: share of a frame, 0 to 1; 1 for a film without cuts.
@@ -67,6 +72,7 @@ class VideoLabeler:
     Attributes:
         frames: labelled so far.
         cuts: numbers of the frames, counted from 0, that began from nothing again.
+        further: numbers of those for which one step was not enough.
         flicker: how much labels changed from frame to frame, cuts left out.
 
     Raises:
@@ -74,14 +80,14 @@ class VideoLabeler:
     """
 
     def __init__(
-        self, model: Model, steps: int | None = None, frame_steps: int = FRAME_STEPS, *, still: bool = False, start: Any = None,
+        self, model: Model, steps: int | None = None, frame_steps: int | None = None, *, still: bool = False, start: Any = None,
         cut: float = CUT, **options: Any,
     ) -> None:  # fmt: skip
-        if frame_steps < 1:
+        if frame_steps is not None and frame_steps < 1:
             raise RetintError(f"--frame-steps {frame_steps}: at least 1 is needed")
         if not 0 <= cut <= 1:
             raise RetintError(f"cut {cut}: expected a share from 0 to 1")
-        self.frames, self.cuts, self.flicker = 0, list[int](), Flicker()
+        self.frames, self.cuts, self.further, self.flicker = 0, list[int](), list[int](), Flicker()
         self._model, self._steps, self._frame_steps, self._start = model, steps, frame_steps, start
         self._still, self._cut, self._options = still, cut, options
         self._last: tuple[NDArray[Any], Look, Labeling] | None = None
@@ -111,12 +117,23 @@ class VideoLabeler:
                 self.cuts.append(self.frames)
                 labeling = self._model.label(pixels, self._steps, where=where, **self._options)
             else:
-                start = last if self._still else carried(last, last_look, look)
-                labeling = self._model.label(pixels, self._frame_steps, start=start, where=where, **self._options)
+                labeling = self._on(pixels, last if self._still else carried(last, last_look, look), where)
                 self._count(before, pixels, last, labeling)
         self._last = pixels, look, labeling
         self.frames += 1
         return labeling
+
+    def _on(self, pixels: NDArray[Any], start: Labeling, where: str) -> Labeling:
+        """A frame that begins from the last one's labels."""
+        if self._frame_steps is not None:
+            return self._model.label(pixels, self._frame_steps, start=start, where=where, **self._options)
+        at = 1, self._steps or self._model.card.steps
+        estimates = self._model.refinements(pixels, start=start, at=at, where=where, **self._options)
+        one = next(estimates)
+        if one.drifts[0] <= MOVED:
+            return one
+        self.further.append(self.frames)
+        return next(estimates, one)
 
     def _count(self, before: NDArray[Any], after: NDArray[Any], last: Labeling, labeling: Labeling) -> None:
         for band in bands(last.labels.shape):
