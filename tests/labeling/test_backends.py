@@ -125,9 +125,20 @@ def test_one_pass_is_for_float32_and_bfloat16_alone():
     assert engine("auto", network.to(torch.float64)) is network
 
 
+def test_where_the_processor_lacks_bfloat16_layers_are_taken_one_after_another(monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    network = make_model("small-8-4")._folded
+    assert isinstance(engine("auto", network), Fused) == possible(network)
+    assert engine("auto", network.to(torch.bfloat16)) is network
+    labels = make_model("small-8-4").label(picture((24, 32)), precision="bfloat16").labels
+    assert labels.shape == (24, 32)
+
+
 def test_one_pass_gives_the_same_in_bfloat16_as_layers_one_after_another():
     """To the rounding of bfloat16, which keeps eight bits of every value between layers."""
     network = channels_last(make_model("standard-8-4")._folded.to(torch.bfloat16))
+    if not possible(network):
+        pytest.skip("torch has not these operations here")
     image = laid_out(torch.randn(1, 3, 64, 96).bfloat16())
     with torch.inference_mode():
         fused, context = engine("auto", network), network.context(image)
@@ -192,6 +203,8 @@ def test_finer_cells_of_a_readout_lie_where_its_layers_put_them(up, bias, dtype)
     readout = (replace(first, up=up), *between, replace(last, bias=bias))
     torch.manual_seed(up)
     network = build(replace(small, readout=readout, detail=(), branch=0), 3, 4, "same").eval().fold().to(dtype)
+    if not possible(network):
+        pytest.skip("torch has not these operations here")
     finer = FinerReadout.of(channels_last(network))
     for size in ((1, 5, 7), (3, 4, 1), (2, 1, 1)):
         hidden = laid_out(torch.rand(size[0], network.V[0].conv.in_channels, *size[1:]).to(dtype))

@@ -134,8 +134,9 @@ def test_few_lanes_so_that_halos_cost_little():
     import retint
 
     for name in ("street", "membrane", "vessel"):
-        network = retint.load(name).network()
-        plan = lanes(network, (32768, 32768), 8)
-        assert len(plan.lanes) <= 2
-        assert plan.waste < 0.15
-        assert lanes(network, (1 << 20, 1 << 20), 8).waste < 0.15
+        for precision, most in (("bfloat16", 2), ("float32", 4)):
+            network = retint.load(name).network(precision)
+            plan = lanes(network, (32768, 32768), 8)
+            assert len(plan.lanes) <= most
+            assert plan.waste < 0.15
+            assert lanes(network, (1 << 20, 1 << 20), 8).waste < 0.15

@@ -13,7 +13,6 @@ from math import sqrt
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage.registration import optical_flow_ilk
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -52,6 +51,8 @@ def motion(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[n
     """
     if min(before.shape) < _LEAST or np.array_equal(before, after):
         return None
+    from skimage.registration import optical_flow_ilk
+
     flow = optical_flow_ilk(after, before, radius=_RADIUS, num_warp=_ROUNDS, dtype=np.float32)
     shares: NDArray[np.float32] = flow / np.array(before.shape, np.float32)[:, None, None]
     if not np.isfinite(shares).all():

@@ -24,11 +24,12 @@ _WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}
 
 
 def possible(network: RecurrentNetwork) -> bool:
-    """Whether torch has these operations for a network: on the processor, in float32 or bfloat16, with oneDNN."""
-    parameter = next(network.parameters())
-    operations = ("_convolution_pointwise", "_linear_pointwise")
-    there = parameter.device.type == "cpu" and all(hasattr(torch.ops.mkldnn, name) for name in operations)
-    return there and parameter.dtype in (torch.float32, torch.bfloat16) and network.padding == "same"
+    """Whether torch has these operations for a network: on the processor, in float32 or (where that has them) bfloat16, with oneDNN."""
+    parameter, mkldnn = next(network.parameters()), torch.ops.mkldnn
+    operations = ("_convolution_pointwise", "_linear_pointwise", "_is_mkldnn_bf16_supported")
+    if parameter.device.type != "cpu" or network.padding != "same" or not all(hasattr(mkldnn, name) for name in operations):
+        return False
+    return parameter.dtype == torch.float32 or (parameter.dtype == torch.bfloat16 and mkldnn._is_mkldnn_bf16_supported())
 
 
 class Fused:
