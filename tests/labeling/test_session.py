@@ -157,6 +157,22 @@ def test_in_bfloat16_many_edits_stay_near_labelling_anew(arch):
     assert np.abs(session.labeling.estimate - first.estimate).mean() < 0.005
 
 
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_a_session_lives_on_outside_the_mode_that_it_began_in(mode):
+    model, image = MODELS["small-8-4"], picture((40, 48))
+    with mode():
+        session = model.session(image, steps=3)
+        session.stroke(1, [[5, 5], [20, 20]])
+    session.stroke(2, [[30, 10], [30, 40]])
+    session.change(image[:8, :8], (4, 4))
+    session.advance()
+    with mode():
+        session.undo()
+    changed = image.copy()
+    changed[4:12, 4:12] = image[:8, :8]
+    assert_as_anew(session, model, changed, 4)
+
+
 def test_undo_and_redo():
     model, image = MODELS["small-4"], picture((40, 40))
     session = model.session(image, steps=2)

@@ -50,6 +50,7 @@ class KeptSteps:
         estimates: Y at each step, (1, K, cells ...) float32; those after the first only if the network has feedback.
     """
 
+    @torch.inference_mode()
     def __init__(
         self, network: RecurrentNetwork, source: Source, start: Start | None, hints: LabelMap, tile: Sequence[int], steps: int
     ) -> None:  # fmt: skip
@@ -115,6 +116,7 @@ class KeptSteps:
         """The start in those cells, with the hints; None without a start."""
         return None if self._start is None else cut(kept(self._start, self._hints_in(self._whole)), self._seen)
 
+    @torch.inference_mode()
     def extend(self, steps: int) -> None:
         """Take further steps, everywhere."""
         for _ in range(steps):
@@ -126,6 +128,7 @@ class KeptSteps:
             for tile in self._tiles(self._whole):
                 cut(self.estimates[-1], tile).copy_(self._estimate(number, tile))
 
+    @torch.inference_mode()
     def update(self, hinted: Iterable[Box] = (), seen: Iterable[Box] = ()) -> list[Box]:
         """Carry changes through all steps.
 
@@ -155,9 +158,8 @@ class KeptSteps:
         before, size, feedback = self._fed(number), self.cells, None
         if (inside := self._inside.planes[number - 1]) is not None:
             before, size, feedback = (lambda part: cut(inside, part)), self._inside.size, self._inside.rest
-        with torch.inference_mode():
-            scores = step(self._network, self._context, before, box, size, self._readout, feedback)
-            return kept(torch.softmax(scores.contiguous().float(), 1), self._hints_in(box))
+        scores = step(self._network, self._context, before, box, size, self._readout, feedback)
+        return kept(torch.softmax(scores.contiguous().float(), 1), self._hints_in(box))
 
     def _fed(self, number: int) -> Plane | None:
         """Y(number - 1) as W is fed it; None at a first step without a start."""
@@ -208,8 +210,7 @@ class KeptSteps:
         geometry = self._network.geometry
         sides = [max(t * g.stride // u, 1) for t, g, u in zip(self._tile, geometry, self._coarser, strict=True)]
         for tile in Tile(box, box).split(sides, [(0, 0)] * len(sides)):
-            with torch.inference_mode():
-                cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._detail))
+            cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._detail))
 
     def _image(self, box: Box) -> Tensor:
         return self._source.region(box, self._dtype).to(self._device)
