@@ -98,6 +98,8 @@ def _tell(outcome: ClipOutcome, as_json: bool) -> None:
     else:
         for row in outcome.clips:
             parts = [f"{row['frames']} frames, {len(row['cuts'])} cuts"]
+            if row["further"]:
+                parts.append(f"{len(row['further'])} took more than one step")
             if row["flicker"] is not None:
                 parts.append(f"{row['flicker']:.2%} of labels change from frame to frame")
             if row["flicker_where_still"] is not None:
