@@ -45,7 +45,7 @@ def main() -> None:
     else:
         options = Options(models=(given.model,), rounds=given.rounds)
     report = bench(options, lambda line: print(line, flush=True))
-    print("\n".join(table(report)))
+    print("\n".join([*table(report), *report.skipped]))
     name = "speed-table-quick" if given.quick else "speed-table"
     write(name, {"table": rows(report, given.model), **report.to_dict()})
     plot(report, RESULTS / f"{name}.png")
