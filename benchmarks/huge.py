@@ -131,7 +131,7 @@ def halos(widths: list[int]) -> dict:
     """Pixels computed for each one wanted, less one: in lanes, and in square tiles of a gibibyte as they would be."""
     rows = {}
     for name in MODELS:
-        network = retint.load(name).network()
+        network = retint.load(name).network("bfloat16")
         for steps in (2, 8, 64):
             halo = [sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry]
             tiles = plan(network, (32768, 32768), None, 1 << 30)

@@ -167,6 +167,23 @@ def test_rows_of_zarr_chunks_are_read_once_for_the_bands_of_two_lanes_in_turn(tm
     assert ((0, 210),) not in reader._kept  # nobody will ask for them again
 
 
+def test_of_wide_rows_of_zarr_chunks_as_much_is_kept_as_there_is_room_for(tmp_path, monkeypatch):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(tmp_path / "a.zarr", shape=IMAGE.shape, chunks=(60, 50, 3), dtype=np.uint8)
+    array[:] = IMAGE
+    reader, loads = open_regions(tmp_path / "a.zarr", 2), []
+    load, columns = reader._load, ((0, 120), (100, 210))
+    monkeypatch.setattr(reader, "_load", lambda box: loads.append(box) or load(box))
+    monkeypatch.setattr("retint.images.zarr_regions._KEPT", 2 * 40 * 120 * 3)  # 40 rows of each lane
+    for first in range(0, 120, 10):
+        for lane in columns:
+            band = reader.read(((first, first + 10), lane))
+            assert np.array_equal(band, IMAGE[first : first + 10, slice(*lane)])
+    rows = [span for span, lane in loads if lane == (0, 120)]
+    assert rows == [(0, 40), (40, 60), (60, 100), (100, 120)]
+    assert sum(other.nbytes for *_, other in reader._kept.values()) <= 2 * 40 * 120 * 3
+
+
 def test_plain_zarr_arrays(tmp_path):
     zarr = pytest.importorskip("zarr")
     for name, values in (("a", IMAGE), ("b", IMAGE.transpose(2, 0, 1)), ("c", IMAGE[..., 1])):

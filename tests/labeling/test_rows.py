@@ -139,4 +139,6 @@ def test_few_lanes_so_that_halos_cost_little():
             plan = lanes(network, (32768, 32768), 8)
             assert len(plan.lanes) <= most
             assert plan.waste < 0.15
-            assert lanes(network, (1 << 20, 1 << 20), 8).waste < 0.15
+            wide = lanes(network, (1 << 20, 1 << 20), 8)
+            assert wide.waste < 0.15
+            assert max(b - a for ((a, b),) in wide.lanes) <= 1 << 15

@@ -21,7 +21,7 @@ from .regions import CHUNK, Box, Labels, chunks
 from .tiff import MOST_UNNAMED, shown
 from .write import Colour
 
-_KEPT = 384 << 20  # bytes of rows of chunks that may be needed again
+_KEPT = 384 << 20  # bytes of rows of chunks that may be needed again, half of them for each of two lanes
 
 
 class ZarrRegions:
@@ -53,15 +53,18 @@ class ZarrRegions:
         return cls(path, dims, layout, [group[level["path"]] for level in entry["datasets"]], 0)
 
     def read(self, box: Box) -> NDArray[Any]:
-        """See `RegionReader`. Whole rows of chunks are kept: bands of fewer rows come one after another, of some lanes in turn."""
+        """See `RegionReader`. The rest of a row of chunks is kept, as far as there is room: bands of fewer rows come one after another,
+        of two lanes in turn."""
         (first, last), *across = box
         low, high, values = self._kept.pop(tuple(across), (0, 0, None))
         if values is None or not low <= first <= last <= high:
             each = self._array.chunks[self._layout.letters.index(self._axes[0])]
-            low, high, values = first // each * each, min(-(-last // each) * each, self.shape[0]), None  # let go before others are read
-            size = (high - low) * prod(b - a for a, b in across) * self.shape[-1] * self.dtype.itemsize
-            if size > _KEPT or (low, high) == (first, last):  # too many, or none of them left for the next band
+            row = prod(b - a for a, b in across) * self.shape[-1] * self.dtype.itemsize
+            low, values = first, None  # let go before others are read
+            high = min(-(-last // each) * each, self.shape[0], first + _KEPT // 2 // max(row, 1))
+            if high <= last:  # none left for the next band
                 return self._load(box)
+            size = (high - low) * row
             while self._kept and size + sum(other.nbytes for *_, other in self._kept.values()) > _KEPT:
                 self._kept.popitem(last=False)
             values = self._load(((low, high), *across))

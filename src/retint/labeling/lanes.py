@@ -28,6 +28,7 @@ _BLOCK = {"cpu": 1 << 19, "cuda": 1 << 22}  # pixels of an image's block, about:
 _VOLUME = 1 << 22  # voxels of a volume's band, and block, at most
 _COPIES = 3  # of a block's widest planes at a time: a layer's input, its output, and what is joined
 _AHEAD = 3  # bands of pixels that are there at a time: read ahead, waiting, and in use
+_WIDEST = 1 << 15  # columns of a lane at most: the rows of chunks or tiles under two of them fit into what readers keep decoded
 _GRAIN = 512  # rows and columns in which labels are stored
 _PIECE = 1 << 24  # pixels of a piece, about
 _ALONE = 1.1  # times as long as two lanes at a time take by themselves, as one after another
@@ -109,7 +110,7 @@ def _lanes(
     pixels = values / 3 / demand.band if flat else min(block, values / 3 / demand.band)
     across = (values - demand.band * pixels) / demand.across / shrunk
     # a band has a period of rows at least
-    across = min(across, values / (demand.across + demand.band * period) / shrunk)
+    across = min(across, values / (demand.across + demand.band * period) / shrunk, _WIDEST if flat else inf)
     given = sides_of(tile, len(size))
     if given is None:
         sides = _sides(size[1:], halos[1:], [lcm(_GRAIN, grain) for grain in grains[1:]], across, together)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network import RecurrentNetwork
+from ..network.hardware import let_memory_go
 from .counting import ROUNDING, followed, likeliest
 from .lanes import Lanes, counted, outer
 from .pipeline import read_ahead
@@ -49,6 +50,7 @@ class Stream:
         alone: bool = False,
     ) -> None:  # fmt: skip
         self._network, self._source, self._plan, self._box, self._steps = network, source, plan, box, steps
+        self._alone = alone
         cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
         self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
         self._pixels = Pixels(source.own, cells, network.strides, scale)
@@ -106,6 +108,8 @@ class Stream:
         waiting: list[Tensor] = []  # rows that are held
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
         for count, last, blocks in self._bands(rows):
+            if last and not self._alone:
+                let_memory_go()  # the last bands have other rows than those before
             counter.begin(rows.begin(count, last))
             found = []
             for block, ends in blocks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, TypeVar, get_args
 
 import torch
@@ -89,12 +89,16 @@ def keep_memory() -> None:
 
     For a whole process, so programs of our own call it: training, `retint label` and its workers, `retint bench`; the labeller does not.
     """
-    try:
+    with suppress(OSError, AttributeError):  # another C library
         library = ctypes.CDLL("libc.so.6")
         library.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
         library.mallopt(-4, 0)  # M_MMAP_MAX
-    except (OSError, AttributeError):  # another C library
-        pass
+
+
+def let_memory_go() -> None:
+    """Hand what is free back to the system after all, where other sizes will be needed: what was kept has gaps too small for them."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _has_bfloat16(device: torch.device) -> bool:
