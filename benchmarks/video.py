@@ -7,7 +7,8 @@ CamVid's validation images are consecutive labels of one drive: every second fra
 steps, and from the last one's estimate, moved as the picture moved or where it lay, with 1, 2 and 4, and with as many steps
 as `VideoLabeler` takes by default; the first one always with 8. Flicker: share of the pixels whose label differs from the
 image before, of all pixels and of those where the image hardly changed. That of the truth is given too: things do move.
-Seconds are the median of the frames, each from its pixels to its labels, the motion included. --every N takes each
+Seconds are the median of the frames, each from its pixels to its labels, the motion included. How far the first step moved
+the estimate of all frames but the first: least, median, most. --every N takes each
 so-manieth frame, as of a slower film, and writes video-every-N.json; --limit takes the first N. Three minutes for a hundred
 frames.
 """
@@ -38,13 +39,16 @@ class Row:
 
     def __init__(self, classes: int) -> None:
         self.confusion, self.flicker = Confusion(classes), Flicker()
-        self._seconds: list[float] = []
+        self._seconds, self._moved = list[float](), list[float]()
         self._last: np.ndarray | None = None
 
     def add(self, truth: np.ndarray, label: Callable[[], retint.Labeling], still: np.ndarray | None) -> None:
         begun = perf_counter()
-        labels = label().labels
+        labeling = label()
         self._seconds.append(perf_counter() - begun)
+        labels = labeling.labels
+        if self._last is not None:
+            self._moved.append(labeling.drifts[0])
         self.confusion.add(truth, labels)
         if self._last is not None and still is not None:
             self.flicker.add(self._last, labels, still)
@@ -52,6 +56,7 @@ class Row:
 
     def figures(self) -> dict[str, Any]:
         return {
+            "moved_by_the_first_step": [round(float(q), 4) for q in np.quantile(self._moved, (0, 0.5, 1))] if self._moved else [],
             "miou": round(self.confusion.miou(), 5), "pixel_accuracy": round(self.confusion.pixel_accuracy(), 5),
             "flicker": _rounded(self.flicker.share), "flicker_where_still": _rounded(self.flicker.still_share),
             "seconds": round(float(np.median(self._seconds)), 4),

@@ -37,6 +37,13 @@ def test_a_clip_is_labelled(given, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_frames_that_took_more_than_one_step_are_told(given, capsys, monkeypatch):
+    monkeypatch.setattr("retint.labeling.video.MOVED", -1.0)
+    options, folder = given
+    assert main(["label", str(folder / "clip.mp4"), *options]) == 0
+    assert "3 frames, 0 cuts, 2 took more than one step," in capsys.readouterr().out
+
+
 def test_folders_are_images_unless_they_are_a_sequence(given, capsys):
     options, folder = given
     frames = folder / "frames"

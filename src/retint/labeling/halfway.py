@@ -104,5 +104,4 @@ class Halfway:
         return (tile.core for tile in Tile(box, box).split(self._tile, [(0, 0)] * len(box)))
 
     def _made(self, box: Box, estimate: Plane) -> Tensor:
-        with torch.inference_mode():
-            return through(self._first, estimate, box, self._cells, self._fused)
+        return through(self._first, estimate, box, self._cells, self._fused)

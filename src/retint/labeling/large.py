@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..images import Labels, RegionReader, identity
 from ..images.read import told
-from ..network.hardware import Precision, let_memory_go, threads_of
+from ..network.hardware import Precision, threads_of
 from .counting import pixels_of
 from .lanes import Lanes, lanes
 from .model import Model
@@ -203,7 +203,6 @@ class _Work:
         left = [n for n in range(lane * plan.each, (lane + 1) * plan.each) if n not in self.journal.done]
         if not left or self.stopped:
             return
-        let_memory_go()
         (first, _), *across = plan.piece(left[0])  # those of a lane are done from the first to the last
         box = ((first, plan.size[0]), *across)
         stream = Stream(self.model.network(self.wish.precision), self.source, plan, box, self.steps, self.wish.scale)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 _PIXELS = 4096  # of the small picture: some 10 ms; four times as many gain 0.2 points of mean IoU (benchmarks/NOTES.md)
 _RADIUS, _ROUNDS = 7, 3  # pixels of the small picture that are taken to move together, either way; rounds of the method
 _LEAST = 2 * _RADIUS  # sides below which there is nothing to follow
-_EXPLAINED = 0.8  # share of the difference that motion may leave: it left 0.36 to 0.74 in CamVid's films, 0.89 and more of noise
+_LEFT = 0.8  # share of the difference that motion may leave: less in CamVid's films, more where there is but noise (benchmarks/cuts.py)
 
 
 def small_picture(planes: Tensor) -> NDArray[np.float32]:
@@ -51,14 +51,23 @@ def motion(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[n
     """
     if min(before.shape) < _LEAST or np.array_equal(before, after):
         return None
+    shares = flow(before, after)
+    return shares if left(before, after, shares) <= _LEFT else None
+
+
+def flow(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The motion that fits best, whether or not anything moved; see `motion`."""
     from skimage.registration import optical_flow_ilk
 
-    flow = optical_flow_ilk(after, before, radius=_RADIUS, num_warp=_ROUNDS, dtype=np.float32)
-    shares: NDArray[np.float32] = flow / np.array(before.shape, np.float32)[:, None, None]
-    if not np.isfinite(shares).all():
-        return None
-    carried = moved(before[None], shares, before.shape)[0]
-    return shares if np.abs(carried - after).mean() <= _EXPLAINED * np.abs(before - after).mean() else None
+    pixels = optical_flow_ilk(after, before, radius=_RADIUS, num_warp=_ROUNDS, dtype=np.float32)
+    shares: NDArray[np.float32] = pixels / np.array(before.shape, np.float32)[:, None, None]
+    return shares
+
+
+def left(before: NDArray[np.float32], after: NDArray[np.float32], motion: NDArray[np.float32]) -> float:
+    """Share of the mean difference of two pictures that is left when one is moved; NaN if they do not differ."""
+    carried = moved(before[None], motion, before.shape)[0]
+    return float(np.abs(carried - after).mean() / np.abs(before - after).mean())
 
 
 def moved(planes: NDArray[np.float32], motion: NDArray[np.float32], covered: Sequence[float]) -> NDArray[np.float32]:

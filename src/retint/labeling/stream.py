@@ -107,9 +107,9 @@ class Stream:
         rows, counter = Rows(self._network, self._steps), _Counter(self, self._first)
         waiting: list[Tensor] = []  # rows that are held
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
-        for count, last, blocks in self._bands(rows):
-            if last and not self._alone:
-                let_memory_go()  # the last bands have other rows than those before
+        for number, (count, last, blocks) in enumerate(self._bands(rows)):
+            if not self._alone and (number == 0 or last):
+                let_memory_go()  # a lane's planes have other sizes than the one's before, and the last bands other rows
             counter.begin(rows.begin(count, last))
             found = []
             for block, ends in blocks:

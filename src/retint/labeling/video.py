@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MOVED = 0.05
 """How far, in the mean of half of sum |Y(1) - Y(0)|, a frame's one step may move the last frame's estimate and be enough.
 
-One step is best of 1, 2 and 4 then (at most 0.046 between CamVid's frames 1/15 s apart); of frames half a second apart, which
-move it by 0.09, the last one tells too little (`benchmarks/video.py`).
+One step is best of 1, 2 and 4 then (at most 0.046 between CamVid's frames 1/15 s apart); of frames half a second apart, where
+it moves by 0.09, the last one tells too little (`benchmarks/video.py`).
 """
 
 CUT = 0.4
