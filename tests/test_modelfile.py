@@ -104,3 +104,18 @@ def test_importing_the_package_stays_lean():
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert out.strip() == "[]"
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 0}, {"mean": [0.5]}, {"std": [1.0, 0.0, 1.0]}, {"mean": [0.5, float("nan"), 0.5]}, {"colours": []}, {"dtype": "nonsense"},
+        {"colours": [[1, 2], [1, 2], [1, 2]]}, None,
+    ],
+)  # fmt: skip
+def test_a_card_that_says_what_cannot_be_is_refused_in_a_line(change, tmp_path):
+    card = make_model().card
+    text = "[1]" if change is None else json.dumps(json.loads(card.to_json()) | change)
+    save_file({"a": torch.zeros(1)}, tmp_path / "m.safetensors", {"format": FORMAT, "card": text})
+    with pytest.raises(RetintError, match="its card does not fit"):
+        load_model(tmp_path / "m.safetensors")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from .errors import RetintError
 from .wholefile import whole_file
 
 FORMAT = "retint-1"
+
+
+DTYPES = "uint8", "uint16", "float32"
+"""Types of pixels that a model may be for."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,14 @@ class Card:
     def __post_init__(self) -> None:
         if not 0 < self.temperature < float("inf"):
             raise ValueError(f"temperature {self.temperature}; expected a number above 0")
+        if len(self.colours) != len(self.classes) or any(len(colour) != 3 for colour in self.colours):
+            raise ValueError(f"{len(self.colours)} colours for {len(self.classes)} classes; expected red, green, blue for each")
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations for {self.channels} channels; expected one for each")
+        if not all(map(isfinite, self.mean)) or not all(0 < value < float("inf") for value in self.std):
+            raise ValueError(f"means {self.mean}, deviations {self.std}; expected finite numbers, deviations above 0")
+        if self.steps < 1 or self.dtype not in DTYPES:
+            raise ValueError(f"steps {self.steps}, dtype {self.dtype}; expected at least 1, and one of {', '.join(DTYPES)}")
 
     def to_json(self) -> str:
         """The card as text."""
@@ -80,6 +93,8 @@ class Card:
             ValueError, KeyError, TypeError: it is not one.
         """
         data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError(f"a {type(data).__name__}; expected a table")
         for name in ("classes", "mean", "std", "detail", "image_size", "spacing"):
             if data.get(name) is not None:
                 data[name] = tuple(data[name])
@@ -120,7 +135,7 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], Card]:
         raise RetintError(f"{path}: not a Retint model: its metadata says format {found!r}, expected {FORMAT!r}")
     try:
         return tensors, Card.from_json(metadata["card"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise RetintError(f"{path}: its card does not fit this version of Retint ({reason})") from None
 

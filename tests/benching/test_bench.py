@@ -205,3 +205,8 @@ def test_the_tuned_u_net_gives_the_same_labels():
     tuned, dtype = peers.tuned(network, False)
     if dtype is torch.float32:
         assert (tuned(image) == peers.documented(network)(image)).mean() > 0.99
+
+
+def test_nothing_is_plotted_where_nothing_was_timed(tmp_path):
+    plot(Report({}, Limits({}, {}), [], stopped=True), tmp_path / "bench.png")
+    assert not list(tmp_path.iterdir())

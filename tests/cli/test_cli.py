@@ -39,13 +39,13 @@ def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         run(verb, "--help")
     assert stop.value.code == 0
-    assert "--json" in capsys.readouterr().out or verb == "convert"
+    assert "--json" in capsys.readouterr().out
 
 
 def test_label_prints_one_object(file, photograph, tmp_path, capsys):
     assert run("label", photograph, "--model", file, "--out", tmp_path / "out", "--steps", 3, "--json") == 0
     printed = json.loads(capsys.readouterr().out)
-    assert list(printed) == ["model", "images", "failed"]
+    assert list(printed) == ["model", "images", "failed", "skipped", "warnings"]
     row = printed["images"][0]
     assert list(row) == ["image", "labels", "steps", "change", "settled", "fractions"]
     assert (row["image"], row["steps"], printed["failed"]) == (str(photograph), 3, [])
@@ -322,3 +322,17 @@ def test_a_seed_is_a_whole_number(seed, tmp_path, capsys):
         main(["train", str(tmp_path), "--out", str(tmp_path / "m.safetensors"), "--seed", seed])
     assert stop.value.code == 2
     assert "expected a whole number from 0" in capsys.readouterr().err
+
+
+def test_options_that_contradict_each_other_are_refused(file, photograph, tmp_path, capsys):
+    assert run("label", photograph, "--model", file, "--out", tmp_path / "out", "--overwrite", "--skip-existing") != 0
+    assert run("train", tmp_path, "--out", tmp_path / "m.safetensors", "--resume", "--overwrite") != 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert all("leave one of them out" in line for line in told)
+
+
+def test_convert_prints_one_object(tmp_path, capsys):
+    root = write_set(tmp_path / "set", 2)
+    assert run("convert", root, "--map", "1=0", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"converted": 2, "dataset": str(root)}

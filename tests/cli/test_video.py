@@ -28,7 +28,7 @@ def test_a_clip_is_labelled(given, capsys):
     options, folder = given
     assert main(["label", str(folder / "clip.mp4"), *options, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert list(printed) == ["model", "clips", "failed"]
+    assert list(printed) == ["model", "clips", "failed", "skipped", "warnings"]
     (row,) = printed["clips"]
     assert (row["frames"], row["frame_steps"], row["cuts"]) == (3, None, [])
     assert row["flicker_where_still"] is not None

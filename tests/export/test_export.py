@@ -154,3 +154,12 @@ def test_a_missing_package_is_one_line_that_says_how_to_get_it(tmp_path, monkeyp
     with pytest.raises(RetintError, match=r"onnx: .*pip install 'retint\[onnx\]'"):
         made("small-4").export(tmp_path / "out", "onnx")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_description_tells_how_probabilities_are_calibrated(tmp_path):
+    model = made("small-4")
+    model.card = replace(model.card, temperature=1.7)
+    model.export(tmp_path, "onnx")
+    description = json.loads((tmp_path / "model.json").read_text())
+    assert description["temperature"] == 1.7
+    assert "temperature" in description["how"]["at pixels"]

@@ -3,6 +3,7 @@
 import builtins
 import subprocess
 import sys
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from retint.errors import RetintError
-from retint.images import film_writer, is_video, open_film
+from retint.images import film_writer, image_size, is_video, open_film, read_image
 
 av = pytest.importorskip("av")
 
@@ -156,3 +157,18 @@ def test_without_pyav_a_line_says_what_to_install(tmp_path, monkeypatch):
 def test_importing_the_images_room_does_not_import_pyav():
     code = "import retint.images, sys; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_damaged_gif_is_told_in_a_line_and_ends_nothing_else(tmp_path):
+    """Cut anywhere, its decoder raises one thing or another."""
+    chance = np.random.default_rng(0)
+    several = [Image.fromarray(chance.integers(0, 256, (9, 12), dtype=np.uint8)) for _ in range(3)]
+    several[0].save(tmp_path / "whole.gif", save_all=True, append_images=several[1:])
+    whole = (tmp_path / "whole.gif").read_bytes()
+    assert is_video(tmp_path / "whole.gif")
+    for count in range(7, len(whole), 3):
+        (tmp_path / "cut.gif").write_bytes(whole[:count])
+        is_video(tmp_path / "cut.gif")
+        image_size(tmp_path / "cut.gif")
+        with suppress(RetintError):
+            read_image(tmp_path / "cut.gif")

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from made import fresh, make_model
 from retint.errors import RetintError
 from retint.images import open_regions
-from retint.labeling import load
+from retint.labeling import cluster, load
 from retint.labeling.cluster import _sides, label_on_cluster
 from retint.labeling.dask_array import label_array
 from retint.labeling.files import Wish, label_files
-from retint.labeling.large import LargeWish
+from retint.labeling.large import LargeWish, model_hash
+from retint.labeling.partial import Journal
 from retint.modelfile import save_model
 
 RNG = np.random.default_rng(0)
@@ -91,3 +93,39 @@ def test_a_lost_worker_loses_no_result(stored, tmp_path):
     assert found.changes == pytest.approx(expected.changes)
     assert sum(found.fractions.values()) == pytest.approx(1)
     assert os.listdir(tmp_path / "out") == ["a.zarr"]
+
+
+def test_labels_that_were_moved_away_when_a_run_was_stopped_are_made_again(stored, tmp_path, monkeypatch):
+    model, image = stored
+    target = tmp_path / "out.zarr"
+
+    def stopped(self):
+        raise KeyboardInterrupt
+
+    class Client:
+        def nthreads(self):
+            return {"one": 1}
+
+    def here(_, client, job, journal, threads, progress):
+        for number in range(job.plan.count):
+            if number not in journal.done:
+                journal.note(number, **cluster._label_block(job, number)[1])
+
+    monkeypatch.setattr(cluster, "_client", lambda *_: nullcontext(Client()))
+    monkeypatch.setattr(cluster, "_run", here)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "remove", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            label_on_cluster(model, open_regions(image, 2), target, LargeWish(2), "local")
+    label_on_cluster(model, open_regions(image, 2), target, LargeWish(2), "local")
+    zarr = pytest.importorskip("zarr")
+    assert np.array_equal(zarr.open_group(target, mode="r")["0"][:], model.label(IMAGE, 2).labels)
+
+
+def test_workers_tell_models_apart_by_the_name_of_their_copy(stored, tmp_path, monkeypatch):
+    model, image = stored
+    names = []
+    monkeypatch.setattr(cluster, "_run", lambda _, client, job, *rest: names.append(job.model.name))
+    with pytest.raises(RetintError, match="never labelled"):
+        label_on_cluster(model, open_regions(image, 2), tmp_path / "out.zarr", LargeWish(2), "local:1")
+    assert names == [f"model-{model_hash(model)}.safetensors"]

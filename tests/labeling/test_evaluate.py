@@ -166,3 +166,21 @@ def test_numbers_of_steps_come_from_anything(two, discs):
     assert list(evaluate(two, discs, steps=2).to_dict()["steps"]) == ["2"]
     with pytest.raises(RetintError, match="at least 1"):
         evaluate(two, discs, steps=[])
+
+
+def test_labels_that_are_no_class_are_told_with_their_file(tmp_path):
+    root = write_set(tmp_path / "set", 3, part="val")
+    file = root / "val" / "labels" / "scene1.png"
+    labels = np.array(Image.open(file))
+    labels[:2, :3] = 7
+    Image.fromarray(labels).save(file)
+    model = Model(fresh(disc_card()), disc_card(), "cpu", "float32")
+    with pytest.raises(RetintError, match=r"scene1.png: found 7 \(6 pixels\); expected class indices 0 to 1"):
+        evaluate(model, root)
+
+
+def test_a_temperature_is_fitted_on_what_it_is_used_for(tmp_path):
+    root = write_set(tmp_path / "set", 1, part="val")
+    model = Model(fresh(disc_card()), disc_card(), "cpu", "float32")
+    with pytest.raises(RetintError, match="--calibrate"):
+        evaluate(model, root, fit=True, prior=True)

@@ -121,3 +121,48 @@ def test_threads_share_a_model():
         found = list(threads.map(lambda image: model.label(image, 4), images * 5))
     for one, other in zip(found, expected * 5, strict=True):
         assert_like(one, other)
+
+
+def test_the_scale_of_a_session_is_checked_before_it_is_counted_with(model):
+    for ask in (lambda: model.session(IMAGE, scale=float("nan")), lambda: model.session_bytes(IMAGE.shape, scale=0)):
+        with pytest.raises(RetintError, match=r"expected a number from 0\.01 to 100"):
+            ask()
+
+
+def test_rows_of_other_lengths_are_no_array(model):
+    with pytest.raises(RetintError, match="expected an array or a tensor"):
+        model.label(IMAGE, 1, start=[[1], [1, 2]])
+
+
+def test_hints_may_be_a_tensor(model):
+    hints = np.full(IMAGE.shape[:2], 255, np.uint8)
+    hints[3, 4:9] = 2
+    expected = model.label(IMAGE, 2, hints=hints)
+    assert np.array_equal(model.label(IMAGE, 2, hints=torch.from_numpy(hints)).labels, expected.labels)
+    session = model.session(IMAGE, steps=2)
+    session.add(torch.from_numpy(hints))
+    assert np.array_equal(session.labels, expected.labels)
+
+
+def test_with_256_classes_pixels_without_a_hint_keep_their_probabilities():
+    model = make_model("small-4", classes=256)
+    hints = np.full(IMAGE.shape[:2], 255, np.uint8)
+    hints[3, 4] = 2
+    y = model.label(IMAGE, 1, hints=hints).probabilities
+    assert y[2, 3, 4] == 1
+    assert y[255].max() < 1
+
+
+def test_no_steps_are_asked_for_and_none_come():
+    for arch in ("small-4", "rcnn2"):
+        assert list(make_model(arch).refinements(IMAGE, at=[])) == []
+
+
+def test_a_part_of_a_volume_may_have_three_columns():
+    model = make_model("volume-2", channels=1)
+    volume = values(20, 20, 20)
+    session = model.session(volume, steps=2)
+    other = values(20, 20, 3)
+    session.change(other, (0, 0, 5))
+    volume[:, :, 5:8] = other
+    assert np.array_equal(session.labels, model.label(volume, 2).labels)

@@ -15,12 +15,14 @@ import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import retint.images.regions as regions
 from made import make_model, model_file
 from retint.errors import RetintError
 from retint.images import HeldLabels, open_regions
 from retint.images.tiff_regions import TiffRegions
+from retint.labeling import files, partial
 from retint.labeling.files import Wish, label_files
 from retint.labeling.large import LargeWish, label_large, sampled, thumbnail
 from retint.labeling.partial import Journal, PartialLabels, partial_folder
@@ -267,3 +269,65 @@ def test_by_region_equals_in_memory_at_any_size(tmp_path_factory, rows, columns,
     expected = model.label(IMAGE[:rows, :columns], steps)
     assert np.array_equal(tifffile.imread(folder / "out.tif"), expected.labels)
     assert found.changes == pytest.approx(expected.changes)
+
+
+def test_a_run_that_ends_while_its_work_is_removed_is_not_taken_for_one_that_goes_on(model, large, tmp_path, monkeypatch):
+    """The labels may be gone before the journal that tells of them."""
+    def interrupted(folder, **_):
+        (folder / "labels").unlink()
+        raise KeyboardInterrupt
+
+    target = tmp_path / "out" / "a.tif"
+    with monkeypatch.context() as patch:
+        patch.setattr(partial.shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            label_files(model, [large], target.parent, Wish(2, tile=64))
+    expected = model.label(IMAGE, 2).labels
+    assert np.array_equal(tifffile.imread(target), expected)
+    assert "exists already" in label_files(model, [large], target.parent, Wish(2, tile=64)).failed[0]["error"]
+    assert not label_files(model, [large], target.parent, Wish(2, tile=64, overwrite=True)).failed
+    assert np.array_equal(tifffile.imread(target), expected)
+    assert not partial_folder(target).exists()
+
+
+def test_work_whose_labels_are_lost_begins_anew(model, large, tmp_path, monkeypatch):
+    def full(*_):
+        raise RetintError("full")
+
+    target = tmp_path / "a.labels.tif"
+    with monkeypatch.context() as patch:
+        patch.setattr(TiffRegions, "write_labels", full)
+        with pytest.raises(RetintError, match="full"):
+            label_large(model, open_regions(large, 2), target, LargeWish(2, tile=64))
+    (partial_folder(target) / "labels").unlink()
+    label_large(model, open_regions(large, 2), target, LargeWish(2, tile=64))
+    assert np.array_equal(tifffile.imread(target), model.label(IMAGE, 2).labels)
+
+
+def test_nobody_begins_anew_what_another_is_at(tmp_path):
+    target = tmp_path / "a.tif"
+    with Journal(target, {"image": 1}) as journal:
+        journal.note(0)
+        (journal.folder / "labels").write_bytes(b"12")
+        with pytest.raises(RetintError, match="another process"):
+            Journal(target, {"image": 2}, anew=True)
+        assert (journal.folder / "labels").exists()
+    with Journal(target, {"image": 2}, anew=True) as journal:
+        assert not journal.done
+        assert os.listdir(journal.folder) == ["journal"]
+
+
+def test_too_little_memory_is_told_of_one_image_and_the_others_are_labelled(model, tmp_path, monkeypatch):
+    for name in "abc":
+        Image.fromarray(IMAGE).save(tmp_path / f"{name}.png")
+    before = files._finish
+
+    def short(model, begun, labeling, wish):
+        if begun.path.stem == "b":
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+        return before(model, begun, labeling, wish)
+
+    monkeypatch.setattr(files, "_finish", short)
+    outcome = label_files(model, [tmp_path / f"{name}.png" for name in "abc"], tmp_path / "out", Wish(1))
+    assert [row["error"] for row in outcome.failed] == [f"{tmp_path / 'b.png'}: not enough memory"]
+    assert len(outcome.images) == 2

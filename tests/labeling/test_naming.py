@@ -1,6 +1,7 @@
 """Which of several maps of a folder an image begins from, and which are hints."""
 
 import os
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -35,3 +36,14 @@ def test_hints_are_labels(maps):
     (folder / "street.png").unlink()
     with pytest.raises(RetintError, match=r"expected street\.png$"):
         map_for(image, folder, "--hints", 2)
+
+
+def test_a_damaged_numpy_file_is_told_in_a_line(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 5), np.uint8))
+    whole = bytearray((tmp_path / "a.npy").read_bytes())
+    for place in range(0, 80, 3):
+        damaged = whole.copy()
+        damaged[place] ^= 0x5A
+        (tmp_path / "b.npy").write_bytes(damaged)
+        with suppress(RetintError):
+            map_for(tmp_path / "pic.png", tmp_path / "b.npy", "--start", 2)

@@ -256,3 +256,27 @@ def test_options_that_films_do_not_have(model, clip, tmp_path, wish):
 def test_models_of_volumes_do_not_label_films(clip, tmp_path):
     with pytest.raises(RetintError, match="labels volumes"):
         label_clips(make_model("volume-2", channels=1), [clip], tmp_path / "out")
+
+
+@pytest.mark.parametrize("arch", ["rcnn2", "plain-cnn1"])
+def test_networks_that_begin_from_no_labels_label_no_films(arch, tmp_path):
+    model = make_model(arch)
+    with pytest.raises(RetintError, match="fixed number of steps at once"):
+        VideoLabeler(model)
+    for number, frame in enumerate(frames(2)):
+        (tmp_path / "film").mkdir(exist_ok=True)
+        Image.fromarray(frame).save(tmp_path / "film" / f"{number}.png")
+    with pytest.raises(RetintError, match="label the frames as images"):
+        label_clips(model, [tmp_path / "film"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_frames_may_be_tensors_of_any_type(model):
+    several = [torch.from_numpy(frame).movedim(-1, 0).to(torch.bfloat16) / 255 for frame in frames(2)]
+    model = make_model(dtype="float32")
+    assert len(list(model.label_video(several, 1))) == 2
+
+
+def test_several_frames_at_a_time_are_refused(model, tmp_path):
+    with pytest.raises(RetintError, match="--batch"):
+        label_clips(model, [tmp_path], tmp_path / "out", ClipWish(Wish(batch=2)))

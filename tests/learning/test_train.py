@@ -223,7 +223,7 @@ def test_a_run_does_not_go_on_with_other_data_or_settings(discs, tmp_path):
         train(discs, out, Settings(rare=0.0), resume=True)
     with pytest.raises(RetintError, match=r"another --images \(none, not 2\)"):
         train(discs, out, resume=True, limit=2)
-    with pytest.raises(RetintError, match=r"another --exclude \(none, not \['scene0'\]\)"):
+    with pytest.raises(RetintError, match=r"another --exclude \(none, not scene0\)"):
         train(discs, out, resume=True, exclude=["scene0"])
     kept = sorted((discs / "val").rglob("*.png"))
     moved = [path.rename(path.with_name(f"other-{path.name}")) for path in kept]
@@ -304,3 +304,54 @@ def test_a_class_that_is_only_held_out_is_told(discs, tmp_path):
     Image.fromarray(labels).save(held[0].labels)
     train(flat, tmp_path / "n.safetensors", QUICK, note=notes.append)
     assert any("third: labelled only in images that are held out" in line for line in notes)
+
+
+@pytest.mark.parametrize("parts", [("val",), ("test",), ("val", "test")])
+def test_a_set_without_images_to_learn_from_is_told(parts, tmp_path):
+    for part in parts:
+        write_set(tmp_path / "set", 6, part=part)
+    with pytest.raises(RetintError, match=f"found {' and '.join(f'{part}/' for part in parts)}; expected train/"):
+        train(tmp_path / "set", tmp_path / "m.safetensors", QUICK)
+
+
+def test_a_class_of_one_image_among_many_counts(tmp_path, monkeypatch):
+    """Mean and texture are taken from some of the images, but what is labelled from all."""
+    survey = import_module("retint.learning.survey")
+    monkeypatch.setattr(survey, "_LOOKED_AT", 2)
+    root = write_set(tmp_path / "set", 6, part="train")
+    write_set(root, 1, seed=1, part="val")
+    for k in (0, 1, 2, 4, 5):
+        file = root / "train" / "labels" / f"scene{k}.png"
+        Image.fromarray(np.zeros_like(np.array(Image.open(file)))).save(file)
+    seen, lines = [], []
+    weigh = LOOP.class_weights
+    monkeypatch.setattr(LOOP, "class_weights", lambda counts, **more: seen.append(counts) or weigh(counts, **more))
+    train(root, tmp_path / "m.safetensors", QUICK, note=lines.append)
+    assert seen[0][1] == (np.array(Image.open(root / "train" / "labels" / "scene3.png")) == 1).sum() > 0
+    assert not [line for line in lines if "held out" in line]
+
+
+def test_a_run_goes_on_in_its_own_precision(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+
+    def stop(progress, share):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    train(discs, out, QUICK, precision="float32", report=stop)
+    assert torch.load(checkpoint_path(out), weights_only=False)["chosen"]["precision"] == "float32"
+    with pytest.raises(RetintError, match=r"another --precision \(float32, not bfloat16\)"):
+        train(discs, out, QUICK, precision="bfloat16", resume=True)
+    with pytest.raises(RetintError, match="another --devices"):
+        train(discs, out, QUICK, devices=2, device="cpu", resume=True)
+    assert train(discs, out, QUICK, resume=True).finished
+
+
+def test_a_log_that_cannot_be_written_loses_no_model(discs, tmp_path):
+    out, lines = tmp_path / "m.safetensors", []
+
+    def in_the_way(progress, share):
+        log_paths(out)[0].mkdir(exist_ok=True)
+
+    assert train(discs, out, QUICK, report=in_the_way, note=lines.append).finished
+    assert weights(out)
+    assert any("found a folder" in line for line in lines)

@@ -6,6 +6,7 @@ import pytest
 
 from retint.images import read_image
 from retint.pictures import plot_confusion, plot_log, plot_steps
+from retint.pictures.bars import plot_bars
 
 ROWS = [{"epoch": n, "loss": 1 / n, "score": None if n % 2 else n / 9} for n in range(1, 7)]
 
@@ -51,3 +52,11 @@ def test_pyplot_is_left_alone(tmp_path):
     loaded = "matplotlib.pyplot" in sys.modules
     plot_log(tmp_path / "a.png", ROWS)
     assert ("matplotlib.pyplot" in sys.modules) == loaded
+
+
+def test_names_that_look_like_mathematics_are_drawn_as_they_are(tmp_path):
+    names = ["a$^$", "$x", r"$\broken$"]
+    plot_confusion(tmp_path / "a.png", np.eye(3, dtype=int), names)
+    plot_steps(tmp_path / "b.png", {1: 0.5, 2: 0.6}, "model $^$")
+    plot_bars(tmp_path / "c.png", {"m$^$": 1.0, "n": 2.0}, ["", ""], "title $^$")
+    assert all((tmp_path / f"{name}.png").stat().st_size for name in "abc")

@@ -43,12 +43,14 @@ def table(report: Report) -> Iterator[str]:
 
 
 def plot(report: Report, path: str | PathLike[str]) -> None:
-    """Seconds a megapixel of every labelling, as bars on a logarithmic axis.
+    """Seconds a megapixel of every labelling, as bars on a logarithmic axis; no picture if none was timed.
 
     Raises:
         RetintError: the file cannot be written.
     """
     shown = [row for row in report.rows if "steps" in row or ("seconds per megapixel" in row and not row["what"])]
+    if not shown:
+        return
     bars = {row["name"]: row["seconds per megapixel"] for row in shown}
     notes = [f"{row['share of the limit']:.0%} of the limit" if row.get("share of the limit") else "" for row in shown]
     machine = report.machine

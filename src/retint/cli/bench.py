@@ -57,12 +57,12 @@ def run(options: argparse.Namespace) -> int:
     report = bench(Options.quick(**given) if options.quick else Options(**given), lambda line: say(f"bench: {line}"))
     for line in report.skipped:
         say(f"retint: {line}")
-    if options.out:
-        with whole_file(options.out / "bench.json") as part:
-            part.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
-        plot(report, options.out / "bench.png")
     if options.json:
         print_json(report.to_dict())
     else:
         print("\n".join(table(report)))
+    if options.out:
+        with whole_file(options.out / "bench.json") as part:
+            part.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+        plot(report, options.out / "bench.png")
     return _STOPPED if report.stopped else 0

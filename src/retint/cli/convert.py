@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .values import print_json
+
 
 def add_to(verbs: Any) -> None:
     """Add the verb to the parser."""
@@ -27,6 +29,7 @@ def add_to(verbs: Any) -> None:
         help="import images/*.jpg with labels/*.regions.txt into a new data set, --out",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="with --stanford: the data set to make")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(run=run, misused=parser.error)
 
 
@@ -38,11 +41,18 @@ def run(options: argparse.Namespace) -> int:
         options.misused("--stanford and --out DIR go together: the one needs the other")
     if options.stanford:
         files = import_stanford(options.dataset, options.out)
-        print(f"{len(files)} images with labels imported into {options.out}")
-        return 0
+        return _told(options, {"imported": len(files), "dataset": str(options.out)}, f"{len(files)} images with labels imported into {options.out}")
     if options.map:
         files = convert_values(options.dataset, parse_mapping(options.map))
     else:
         files = convert_palette(options.dataset, read_palette(options.palette))
-    print(f"{len(files)} masks converted; the old ones are in labels.original/")
+    line = f"{len(files)} masks converted; the old ones are in labels.original/"
+    return _told(options, {"converted": len(files), "dataset": str(options.dataset)}, line)
+
+
+def _told(options: argparse.Namespace, result: dict[str, Any], line: str) -> int:
+    if options.json:
+        print_json(result)
+    else:
+        print(line)
     return 0

@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     from ..learning import Settings, train
     from ..learning.settings import checkpoint_path
 
+    if options.resume and options.overwrite:
+        raise RetintError("--resume and --overwrite: one goes on with a stopped run, the other begins anew; leave one of them out")
     if not options.resume and not options.overwrite:
         if checkpoint_path(options.out).exists():
             raise RetintError(

@@ -3,7 +3,7 @@
 from .check import Report, check_dataset
 from .colours import find_colours, propose_palette, read_palette, write_palette
 from .convert import convert_palette, convert_values, parse_mapping
-from .folder import Dataset, Pair, Split, open_dataset
+from .folder import FLAT, Dataset, Pair, Split, open_dataset
 from .split import hold_out
 from .stanford import folds, import_stanford
 from .stride import choose_stride
@@ -11,6 +11,7 @@ from .tags import Tagged, read_tags, tags_of, write_tags
 from .weights import class_weights
 
 __all__ = [
+    "FLAT",
     "Dataset",
     "Pair",
     "Report",

@@ -35,6 +35,7 @@ class Report:
         channels: of the images; of most of them, where they differ; 0 if there are none.
         dtype: likewise, `uint8`, `uint16` or `float32`; empty if there are none.
         pixels_per_class: for each split how many pixels each class has.
+        pixels_in: likewise for each file of labels that could be read.
         labelled_share: of all pixels of the label files, those that are not ignored; 0 ... 1.
         dims: 2 for images, 3 for volumes.
         spacing: of volumes, along (slice, row, column): the median over those that say it in the unit that most have;
@@ -52,6 +53,7 @@ class Report:
     dims: int = 2
     spacing: tuple[float, float, float] | None = None
     unit: str | None = None
+    pixels_in: dict[Path, NDArray[np.int64]] = field(default_factory=dict, repr=False)
 
     def raise_if_bad(self) -> None:
         """Raise DataProblems if there are any."""
@@ -113,6 +115,7 @@ class _Check:
     warnings: _Lines = field(default_factory=_Lines)
     kinds: dict[Path, messages.Kind] = field(default_factory=dict)  # of each image
     counts: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # pixels of each class, of each split
+    counted: dict[Path, NDArray[np.int64]] = field(default_factory=dict)  # and of each file
     strange: dict[Path, dict[int, int]] = field(default_factory=dict)  # pixels of each value that is no class
     coloured: list[Path] = field(default_factory=list)
     mixed: list[Path] = field(default_factory=list)  # 2-D among volumes, or volumes among 2-D
@@ -165,7 +168,8 @@ class _Check:
             self._tick()
         counts = self.counts[split.name] = np.zeros(len(self.dataset.classes), np.int64)
         for file in label_files(split.folder / "labels"):
-            size = self._mask(file, counts)
+            size = self._mask(file)
+            counts += self.counted.get(file, 0)
             expected = sizes.get(volume_stem(file))
             if size and expected and size != expected:
                 self.problems.add("labels of another size", messages.other_size(file, size, expected))
@@ -225,6 +229,7 @@ class _Check:
             dims=self.dataset.dims,
             spacing=spacing,
             unit=unit,
+            pixels_in=self.counted,
         )
 
     def _tagged(self, split: Split) -> set[str]:
@@ -268,7 +273,7 @@ class _Check:
         """Whether a file among volumes is a TIFF of one plane, which does not say whether it is meant as one."""
         return self.dataset.dims == 3 and shape[0] == 1 and ".tif" in volume_suffix(file)
 
-    def _mask(self, file: Path, counts: NDArray[np.int64]) -> tuple[int, ...] | None:
+    def _mask(self, file: Path) -> tuple[int, ...] | None:
         try:
             labels = None if self._other_dims(file) else read_indices(file, self.dataset.dims)
         except ColouredMask:
@@ -283,7 +288,7 @@ class _Check:
         self.masks += 1
         found = np.bincount(labels.ravel(), minlength=256)
         classes, ignore = len(self.dataset.classes), self.dataset.ignore
-        counts += found[:classes]
+        self.counted[file] = found[:classes]
         self.ignored += int(found[ignore])
         if found[ignore] == labels.size:
             self.warnings.add("images without a labelled pixel", messages.all_ignored(file, ignore))

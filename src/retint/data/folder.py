@@ -24,7 +24,7 @@ from retint.errors import RetintError
 from retint.images import is_volume, read_image, read_labels, read_volume, read_volume_labels, volume_stem
 from retint.images.find import NIFTI_SUFFIXES, TIFF_SUFFIXES, ZARR_SUFFIXES, images_in, volume_suffix
 
-from .messages import other_size
+from .messages import mend_strange, other_size, out_of_range
 
 IGNORE = 255
 SPLITS = ("train", "val", "test")
@@ -112,6 +112,21 @@ class Dataset:
             found = "no parts; leave --split out" if FLAT in self.splits else " and ".join(self.splits)
             raise RetintError(f"--split {name}: no such part; {self.root} has {found}")
         return self.splits[name]
+
+    def read(self, pair: Pair) -> tuple[NDArray[Any], NDArray[Any]]:
+        """An image and its labels, which are all classes of this set or to be ignored; see `Pair.read`.
+
+        Raises:
+            RetintError: one of them cannot be read, their sizes differ, or a label is no class.
+        """
+        image, labels = pair.read()
+        found = np.bincount(labels.ravel(), minlength=self.ignore + 1)
+        found[[*range(len(self.classes)), self.ignore]] = 0
+        if found.any():
+            strange = {int(value): int(found[value]) for value in np.flatnonzero(found)}
+            mend = mend_strange(self.root, list(strange), self.ignore)
+            raise RetintError(out_of_range(pair.labels, strange, len(self.classes), self.ignore, mend))
+        return image, labels
 
 
 def open_dataset(path: str | Path) -> Dataset:

@@ -29,7 +29,7 @@ def described(network: RecurrentNetwork, card: Card, name: str, files: dict[Part
         "format": FORMAT, "model": name, "architecture": card.architecture["name"], "graphs": files, "axes": AXES[len(axes)],
         "classes": card.classes, "colours": card.colours, "channels": card.channels, "dtype": card.dtype,
         "mean": card.mean, "std": card.std, "steps": card.steps,
-        "stride": [g.stride for g in axes], "period": [g.period for g in axes], "smallest": SMALLEST,
+        "temperature": card.temperature, "stride": [g.stride for g in axes], "period": [g.period for g in axes], "smallest": SMALLEST,
         "receptive_field": {str(n): [g.receptive_field(n) for g in axes] for n in STEPS},
         "how": {
             "image": f"(batch, {card.channels}, {sizes}), float32: integers divided by the largest value of their type, "
@@ -42,5 +42,7 @@ def described(network: RecurrentNetwork, card: Card, name: str, files: dict[Part
             "probabilities": f"(batch, {count}, {sizes}), float32, one cell for each `stride` pixels; they sum to 1 over the classes",
             "labels": "log(max(Y, smallest)), interpolated linearly between the cells' centres (which lie at stride * (cell + 0.5) - "
             "0.5 pixels; beyond the outermost, their values), is largest for the label; pixels beyond the image are cut off",
+            "at pixels": "the probabilities that Retint gives out there are the softmax over the classes of those interpolated logarithms, "
+            "divided by `temperature`; `step` is given Y as it is",
         },
     }  # fmt: skip

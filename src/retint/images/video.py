@@ -77,7 +77,7 @@ def is_video(path: str | PathLike[str]) -> bool:
     try:
         with Image.open(path, formats=("GIF",)) as image:
             return bool(getattr(image, "n_frames", 1) > 1)
-    except OSError:
+    except Exception:  # whatever a damaged file does to its decoder
         return False  # reading it as an image will say what is wrong
 
 

@@ -18,11 +18,11 @@ from .drawing import overlay_of
 from .files import Wish
 from .model import Model
 from .naming import check_maps, map_for
-from .video import VideoLabeler
+from .video import VideoLabeler, refuse
 
 _NOT_FOR_FILMS = {
     "until_settled": "--until-settled", "budget": "--budget", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",
-    "way": "--way", "resolution": "--resolution", "tolerance": "--tolerance", "doubt": "--doubt", "cluster": "--cluster",
+    "way": "--way", "resolution": "--resolution", "tolerance": "--tolerance", "doubt": "--doubt", "cluster": "--cluster", "batch": "--batch",
 }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ class ClipOutcome:
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint label --json` prints it."""
-        return {"model": self.model, "clips": self.clips, "failed": self.failed}
+        return {"model": self.model, "clips": self.clips, "failed": self.failed, "skipped": self.skipped, "warnings": self.warnings}
 
 
 def label_clips(
@@ -161,6 +161,7 @@ def _refuse(model: Model, clips: Sequence[Path], out: Path, wish: ClipWish) -> N
     """What would fail at every film, before the first."""
     if model.dims != 2:
         raise RetintError(f"{model.name}: labels volumes; films need a model of 2-D images")
+    refuse(model)
     usual = asdict(Wish())
     if given := [option for name, option in _NOT_FOR_FILMS.items() if getattr(wish.image, name) != usual[name]]:
         raise RetintError(f"{' and '.join(given)}: not for films; leave it out, or label their frames as images")

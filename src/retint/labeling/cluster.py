@@ -94,10 +94,11 @@ def label_on_cluster(
         facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True}
         with Journal(target, facts, wish.anew) as journal:
             folder = journal.folder.resolve()
-            copied, labels = folder / "model.safetensors", folder / "labels.zarr"
-            shutil.copyfile(model.file, copied)
+            copied, labels = folder / f"model-{facts['model']}.safetensors", folder / "labels.zarr"  # workers keep what they loaded by its name
             straight = isinstance(reader, ZarrRegions)  # else they are written in the image's format afterwards
             if not labels.exists():
+                if journal.done:  # stopped when they had been moved away
+                    journal.forget()
                 chunk = [
                     _chunk(plan.rows),
                     *(_chunk(max(b - a for a, b in span)) for span in zip(*plan.lanes, strict=True)),
@@ -111,6 +112,7 @@ def label_on_cluster(
                         "0", shape=source.own, dtype=np.uint8, chunks=tuple(chunk), fill_value=0
                     )
                 made.rename(labels)
+            shutil.copyfile(model.file, copied)
             job = _Job(
                 reader.path.resolve(), model.dims, copied, model.device.type, labels, "0", wish, steps, plan
             )  # fmt: skip

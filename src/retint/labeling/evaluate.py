@@ -128,6 +128,8 @@ def evaluate(
     steps = sorted({steps} if isinstance(steps, int) else set(steps))
     if not steps or steps[0] < 1:
         raise RetintError("--steps: numbers of at least 1 are needed, such as 1,2,4,8")
+    if fit and (way != "upsample" or prior):
+        raise RetintError("--calibrate: fits the probabilities of labelling as usual; leave --way and --prior out")
     part = data.part(split, "val")
     pairs = part.pairs
     if not pairs:
@@ -141,7 +143,7 @@ def evaluate(
     result.fitted = Temperature() if fit else None
     taken = sorted({*shown, model.card.steps}) if fit else shown
     for done, pair in enumerate(pairs, start=1):
-        image, truth = pair.read()
+        image, truth = data.read(pair)
         own = Confusion(len(model.classes))
         for labeling in model.refinements(
             image, at=taken, tile=tile, precision=precision, way=way, prior=prior, doubt=doubt and not at_once,

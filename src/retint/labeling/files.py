@@ -25,7 +25,7 @@ from ..images import (
     read_whole,
     write_image,
 )
-from ..network.hardware import Precision, keep_memory
+from ..network.hardware import Precision, keep_memory, lacks_memory
 from .asking import Asking, together
 from .doubt import TRACED, Measure
 from .drawing import SLICES, doubt_levels, overlay_of
@@ -34,7 +34,7 @@ from .labels import Labeling
 from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .model import Model
 from .naming import check_maps, map_for, outputs, refuse_clashes
-from .partial import partial_folder
+from .partial import is_begun
 from .pipeline import pipelined
 from .plan import TileSide
 from .results import write_results
@@ -76,6 +76,10 @@ class Wish:
     cluster: str | None = None
     batch: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.overwrite and self.skip_existing:
+            raise RetintError("--overwrite and --skip-existing: one replaces what exists, the other passes over it; leave one of them out")
+
 
 @dataclass
 class Outcome:
@@ -96,7 +100,7 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint label --json` prints it."""
-        return {"model": self.model, "images": self.images, "failed": self.failed}
+        return {"model": self.model, "images": self.images, "failed": self.failed, "skipped": self.skipped, "warnings": self.warnings}
 
 
 def label_files(
@@ -156,7 +160,7 @@ def label_files(
         for group, future in zip(same, found, strict=True):
             for image, done in zip(group, future.result(), strict=True):
                 if isinstance(done, Exception):
-                    why = str(done) if isinstance(done, RetintError) else f"{image}: {done or 'not enough memory'}"
+                    why = str(done) if isinstance(done, RetintError) else f"{image}: {str(done) or 'not enough memory'}"
                     outcome.failed.append({"image": str(image), "error": why})
                 else:
                     outcome.images.append(done[0])
@@ -189,7 +193,7 @@ Row = tuple[dict[str, Any], list[str]]
 
 def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
     files, dims = outputs(path, out, wish, model.dims), model.dims
-    begun = partial_folder(files["labels"]).exists()
+    begun = is_begun(files["labels"])
     # with --skip-existing its labels are missing, so whatever else is there is a stopped run's
     if not (wish.overwrite or wish.skip_existing or begun) and (there := [f for f in files.values() if f.exists()]):
         raise RetintError(
@@ -213,6 +217,10 @@ def _attempted(call: Callable[[], Done]) -> Done | Exception:
         return call()
     except _EXPECTED as error:
         return error
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
+        return MemoryError()
 
 
 def _groups(model: Model, images: Sequence[Path], wish: Wish) -> Iterator[list[Path]]:
@@ -251,6 +259,8 @@ def _computed(
             left.append(partial(_finish, model, begun, labeling, wish))
         elif isinstance(labeling, _EXPECTED):
             left.append(partial(_told, labeling))
+        elif lacks_memory(labeling):
+            left.append(partial(_told, MemoryError()))
         else:
             raise labeling
     return left

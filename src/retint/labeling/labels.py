@@ -153,7 +153,7 @@ class Labeling:
         y: NDArray[np.float32] = torch.softmax(scores / self.temperature, 0).numpy()
         if self._hints is not None:
             hints, classes = self._hints[pixels.of(tile)], len(self.classes)
-            known = hints < classes
+            known = hints != UNKNOWN
             y[:, known] = np.arange(classes)[:, None] == hints[known]
         return y
 

@@ -28,7 +28,7 @@ from .plan import TileSide, plan, sides_of
 from .ready import Ready
 from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
-from .source import Source, as_array
+from .source import Source, array_of, as_array
 from .starts import UNKNOWN, LabelMap, start_map
 from .stopping import Stop
 from .video import VideoLabeler
@@ -197,7 +197,7 @@ class Model(Ready):
         source = Source(image, self.card, self.dims, where, scale)
         targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
         if finely:
-            groups = ([target] for target in targets) if at is None else [sorted(set(at))]
+            groups = ([target] for target in targets) if at is None else [sorted(set(at))] if at else []
             for group in groups:
                 yield from self._finer(source, group, way, resolution, precision, scale)
             return
@@ -292,7 +292,7 @@ class Model(Ready):
         self, labels: NDArray[np.uint8], refinement: Refinement, settled: bool, hints: Any, scale: float,
         recorded: dict[int, NDArray[np.uint8]],
     ) -> Labeling:  # fmt: skip
-        fixed = None if hints is None else np.asarray(hints).astype(np.uint8)
+        fixed = None if hints is None else array_of(hints).astype(np.uint8)
         if fixed is not None:
             for plane in (labels, *recorded.values()):
                 np.copyto(plane, fixed, where=fixed != UNKNOWN)
@@ -315,7 +315,7 @@ class Model(Ready):
                 start = start.labels if start.estimate is None else start.estimate
             given = start_map(start, classes, source.size, self.strides, cells, covered=covered)
         if hints is not None:
-            array = np.asarray(hints)
+            array = array_of(hints)
             if array.shape != source.own:
                 raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
             fixed = LabelMap(array, classes, source.size, self.strides, "hints")

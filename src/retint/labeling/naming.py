@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -140,8 +139,11 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
     if path.suffix == ".npy":
         try:
             array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
-            raise RetintError(f"{option} {path}: not a readable NumPy array ({error})") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a damaged file does to its decoder
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RetintError(f"{option} {path}: not a readable NumPy array ({reason})") from None
         if not isinstance(array, np.ndarray):
             raise RetintError(f"{option} {path}: found several arrays; expected one, as np.save writes it")
         return array

@@ -23,10 +23,17 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from .tiles import Box, slices
 
+_JOURNAL = "journal"
+
 
 def partial_folder(target: Path) -> Path:
     """Where the work on a file is kept until it is done."""
     return target.with_name(f"{target.name}.partial")
+
+
+def is_begun(target: Path) -> bool:
+    """Whether there is work on a file to go on with."""
+    return (partial_folder(target) / _JOURNAL).exists()
 
 
 class Journal:
@@ -48,14 +55,12 @@ class Journal:
     def __init__(self, target: Path, facts: dict[str, Any], anew: bool = False) -> None:
         self.target, self.folder, self.done = target, partial_folder(target), dict[int, Any]()
         self._one = Lock()  # several threads may note
-        facts = json.loads(json.dumps(facts))
-        if anew and self.folder.exists():
-            shutil.rmtree(self.folder)
+        self._facts = json.loads(json.dumps(facts))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._file = (self.folder / "journal").open("a+b")
+            self._file = (self.folder / _JOURNAL).open("a+b")
             try:
-                self._begin(facts)
+                self._begin(anew)
             except BaseException:
                 self._file.close()
                 raise
@@ -69,9 +74,21 @@ class Journal:
             self._append(row)
             self.done[piece] = row
 
+    def forget(self) -> None:
+        """Begin anew: the folder is emptied, but for the journal, which says that nothing is done."""
+        self._file.truncate(0)
+        self.done.clear()
+        self._append(self._facts)
+        for other in self.folder.iterdir():
+            if other.is_dir():
+                shutil.rmtree(other)
+            elif other.name != _JOURNAL:
+                other.unlink()
+
     def remove(self) -> None:
-        """Remove the folder: the file is made."""
+        """Remove the folder: the file is made. The journal goes first: without what it tells of, it would tell what is not so."""
         self._file.close()
+        (self.folder / _JOURNAL).unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Journal:
@@ -80,16 +97,16 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
 
-    def _begin(self, facts: dict[str, Any]) -> None:
+    def _begin(self, anew: bool) -> None:
         """Read what is there, or begin."""
         self._lock()
         self._file.seek(0)
         lines = self._file.read().split(b"\n")[:-1]  # what follows the last end of a line was not written whole
         self._file.truncate(sum(len(line) + 1 for line in lines))
-        if not lines:
-            self._append(facts)
+        if anew or not lines:
+            self.forget()
             return
-        self._check(json.loads(lines[0]), facts)
+        self._check(json.loads(lines[0]))
         self.done = {row["piece"]: row for row in map(json.loads, lines[1:])}
 
     def _append(self, row: dict[str, Any]) -> None:
@@ -97,10 +114,10 @@ class Journal:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _check(self, found: dict[str, Any], facts: dict[str, Any]) -> None:
-        for name in facts:
-            if found.get(name) != facts[name]:
-                was, now = (str(f.get(name))[:60] for f in (found, facts))
+    def _check(self, found: dict[str, Any]) -> None:
+        for name in self._facts:
+            if found.get(name) != self._facts[name]:
+                was, now = (str(f.get(name))[:60] for f in (found, self._facts))
                 raise RetintError(
                     f"{self.folder}: found work that was begun with another {name} ({was}, now {now}); expected the same: give the "
                     "same command to go on, or --overwrite to begin anew"
@@ -126,12 +143,18 @@ class Journal:
 
 
 class PartialLabels:
-    """The labels of the whole image in a plain file of a journal's folder: written piece by piece, read by region."""
+    """The labels of the whole image in a plain file of a journal's folder: written piece by piece, read by region.
+
+    Where the file is not there, nothing of the work is, whatever the journal says.
+    """
 
     def __init__(self, journal: Journal, shape: Sequence[int]) -> None:
         self.shape, self._path = tuple(shape), journal.folder / "labels"
-        self._path.touch()
-        if self._path.stat().st_size != prod(shape):
+        size = self._path.stat().st_size if self._path.exists() else None
+        if size != prod(shape):
+            if journal.done:
+                journal.forget()
+            self._path.touch()
             with self._path.open("r+b") as file:
                 if hasattr(os, "posix_fallocate"):  # else a full disk would show in the midst of the work
                     os.posix_fallocate(file.fileno(), 0, prod(shape))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import RetintError
 from ..network.grid import MODES, SMALLEST
 from ..network.layers import part
 from .counting import likeliest
@@ -116,7 +117,13 @@ class Pixels:
 
 
 def scaled_size(size: Sequence[int], scale: float) -> tuple[int, ...]:
-    """Pixels along each axis of an image at another scale."""
+    """Pixels along each axis of an image at another scale.
+
+    Raises:
+        RetintError: the scale is not from 0.01 to 100.
+    """
+    if not 0.01 <= scale <= 100:
+        raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
     return tuple(max(1, round(n * scale)) for n in size)
 
 

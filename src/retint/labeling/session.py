@@ -18,6 +18,7 @@ from .local import cut
 from .pixels import Pixels, scaled_size
 from .refinement import Refinement
 from .region import merged
+from .source import array_of
 from .starts import UNKNOWN, LabelMap
 from .strokes import Stroke, paint
 from .tiles import Box, Tile, slices
@@ -114,7 +115,7 @@ class Session:
         Raises:
             RetintError: another size, another type, unknown classes, or no pixel is labelled.
         """
-        array = np.asarray(hints)
+        array = array_of(hints)
         if array.shape != self._source.own:
             raise RetintError(f"hints: shape {array.shape}, the image has {self._source.own}; they must agree")
         LabelMap(array, len(self._classes), self._source.size, self._strides, "hints")

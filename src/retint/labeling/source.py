@@ -49,8 +49,6 @@ class Source:
     """
 
     def __init__(self, image: Any, card: Card, dims: int, where: str = "image", scale: float = 1.0) -> None:
-        if not 0.01 <= scale <= 100:
-            raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
         pixels = _Read(image) if hasattr(image, "read") else as_array(image, dims, card.channels, where)
         self._card, self._where = card, where
         self._lazy = isinstance(pixels, _Read)
@@ -115,7 +113,8 @@ class Source:
         """
         dims, held = len(self.own), self._pixels
         assert isinstance(held, np.ndarray), "an image that is read by region cannot be changed"
-        new = as_array(part, dims, held.shape[-1], "part")
+        given = array_of(part)
+        new = given[..., None] if given.ndim == dims and held.shape[-1] == 1 else as_array(part, dims, held.shape[-1], "part")
         if new.dtype != held.dtype or new.shape[-1] != held.shape[-1]:
             raise RetintError(
                 f"part: {new.dtype} with {new.shape[-1]} channels; the image is {held.dtype} with {held.shape[-1]}"
@@ -203,9 +202,16 @@ class _Read:
 
 
 def array_of(given: Any) -> NDArray[Any]:
-    """An array, or a tensor on any device and of any type, as an array; nothing is copied that need not be."""
+    """An array, or a tensor on any device and of any type, as an array; nothing is copied that need not be.
+
+    Raises:
+        RetintError: it is neither, nor rows of equal length.
+    """
     if not isinstance(given, Tensor):
-        return np.asarray(given)
+        try:
+            return np.asarray(given)
+        except ValueError as error:
+            raise RetintError(f"expected an array or a tensor; found something else ({error})") from None
     tensor = given.detach().cpu()
     array: NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     return array

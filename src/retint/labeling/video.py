@@ -18,6 +18,7 @@ from ..scoring import Flicker
 from .labels import Labeling
 from .motion import motion, moved, small_picture
 from .pixels import bands
+from .source import array_of
 
 if TYPE_CHECKING:
     from .model import Model
@@ -83,6 +84,7 @@ class VideoLabeler:
         self, model: Model, steps: int | None = None, frame_steps: int | None = None, *, still: bool = False, start: Any = None,
         cut: float = CUT, **options: Any,
     ) -> None:  # fmt: skip
+        refuse(model)
         if frame_steps is not None and frame_steps < 1:
             raise RetintError(f"--frame-steps {frame_steps}: at least 1 is needed")
         if not 0 <= cut <= 1:
@@ -140,6 +142,19 @@ class VideoLabeler:
             self.flicker.add(last.labels[band], labeling.labels[band], unchanged(before[band], after[band]))
 
 
+def refuse(model: Model) -> None:
+    """Tell if films cannot be labelled by a model.
+
+    Raises:
+        RetintError: it begins from no labels, so not from the last frame's.
+    """
+    if model.at_once:
+        raise RetintError(
+            f"{model.name}: takes a fixed number of steps at once, so no frame can begin from the last one's labels; label the frames as "
+            "images"
+        )
+
+
 def unchanged(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a frame hardly differs from the one before: by no more than 0.02 of full scale in any channel.
 
@@ -155,10 +170,8 @@ def unchanged(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _array(frame: Any) -> NDArray[Any]:
     """A frame as an array with its channels last; a copy, since a reader may write the next frame into the same memory."""
-    if isinstance(frame, Tensor):
-        frame = frame.detach().cpu()
-        frame = (frame.movedim(0, -1) if frame.dim() == 3 else frame).numpy()
-    return np.array(frame)
+    array = array_of(frame)
+    return np.array(np.moveaxis(array, 0, -1) if isinstance(frame, Tensor) and array.ndim == 3 else array)
 
 
 def look_of(pixels: NDArray[Any], where: str) -> Look:

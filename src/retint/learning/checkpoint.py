@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from ..data import Dataset, Pair, Report, Tagged
 from ..errors import RetintError
+from ..network.hardware import Precision
 from .settings import Settings, checkpoint_path
 from .survey import Survey
+
+
+class Chosen(NamedTuple):
+    """What is chosen for a run beside its settings: see `train`."""
+
+    exclude: tuple[str, ...] = ()
+    limit: int | None = None
+    precision: Precision = "auto"
+    devices: int = 1
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Chosen:
+        """Of a stopped run; earlier versions did not write all of it."""
+        known = {name: value for name, value in state["chosen"].items() if name in cls._fields}
+        return cls(**{**known, "exclude": tuple(known["exclude"])})
 
 
 def fingerprint(
@@ -45,9 +61,9 @@ def load_checkpoint(out: Path) -> dict[str, Any]:
 
 
 def refuse_other_settings(
-    state: dict[str, Any], out: Path, given: Settings, exclude: Sequence[str], limit: int | None
-) -> None:
-    """Refuse settings and images that were given and are not those of the stopped run; what is left at its default is not given.
+    state: dict[str, Any], out: Path, given: Settings, chosen: Chosen
+) -> None:  # fmt: skip
+    """Refuse settings and choices that were given and are not those of the stopped run; what is left at its default is not given.
 
     Raises:
         RetintError: they are.
@@ -60,12 +76,12 @@ def refuse_other_settings(
                 f"--resume: {checkpoint_path(out)} was begun with another --{options.get(name, name)} ({was}, not {value}); leave "
                 "it out, or begin anew with --overwrite"
             )
-    chosen = state["chosen"]
-    for option, value, was in (("images", limit, chosen["limit"]), ("exclude", list(exclude), chosen["exclude"])):
-        if value and value != was:
+    for name, value, was, default in zip(Chosen._fields, chosen, Chosen.of(state), Chosen(), strict=True):
+        if value not in (default, was):
+            told, found = (" ".join(map(str, one)) if isinstance(one, tuple) else one for one in (was, value))
             raise RetintError(
-                f"--resume: {checkpoint_path(out)} was begun with another --{option} ({was or 'none'}, not {value}); leave "
-                "it out, or begin anew with --overwrite"
+                f"--resume: {checkpoint_path(out)} was begun with another --{'images' if name == 'limit' else name} ({told or 'none'}, "
+                f"not {found}); leave it out, or begin anew with --overwrite"
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..data import Dataset, Pair, Report, Tagged, hold_out, read_tags
+from ..data import FLAT, Dataset, Pair, Report, Tagged, hold_out, read_tags
 from ..errors import RetintError
 from ..modelfile import Card
 from ..network import architecture
@@ -16,8 +16,17 @@ from .survey import Survey
 def parts(
     data: Dataset, exclude: Sequence[str], limit: int | None, labels: str = "pixels"
 ) -> tuple[list[Pair], list[Pair], list[Tagged]]:
-    """The images to learn from, those to validate on, and those to learn from that have tags and no labels."""
-    split = data.splits["train" if "train" in data.splits else next(iter(data.splits))]
+    """The images to learn from, those to validate on, and those to learn from that have tags and no labels.
+
+    Raises:
+        RetintError: there are none to learn from, or tags are asked for where they are not possible.
+    """
+    if FLAT not in data.splits and "train" not in data.splits:
+        raise RetintError(
+            f"{data.root}: found {' and '.join(f'{name}/' for name in data.splits)}; expected train/ with the images to learn from: put "
+            "some there"
+        )
+    split = data.splits[FLAT if FLAT in data.splits else "train"]
     rest, held = (split.pairs, data.splits["val"].pairs) if "val" in data.splits else hold_out(split.pairs)
     learn = [pair for pair in rest if not pair.stem.startswith(tuple(exclude))]
     if limit is not None and limit < len(learn):

@@ -21,14 +21,13 @@ from ..errors import RetintError
 from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
 from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
-from ..pictures import plot_log
 from ..scoring import Temperature
 from ..wholefile import check_folder, whole_file
 from .average import Average
 from .begin import architecture_of, take_weights
-from .checkpoint import fingerprint, load_checkpoint, refuse_other_data, refuse_other_settings
+from .checkpoint import Chosen, fingerprint, load_checkpoint, refuse_other_data, refuse_other_settings
 from .examples import Batches, Examples, chance
-from .machine import open_fabric
+from .machine import check_devices, open_fabric
 from .material import card_of, parts
 from .muon import Muon
 from .objective import Objective
@@ -106,8 +105,10 @@ def train(
             raise RetintError(f"{path}: found a folder; expected a place for a file: choose another --out")
     saved = load_checkpoint(out) if resume else None
     if saved:
-        refuse_other_settings(saved, out, settings or Settings(), exclude, limit)
-        exclude, limit = saved["chosen"]["exclude"], saved["chosen"]["limit"]
+        given = Chosen(tuple(exclude), limit, precision, devices)
+        refuse_other_settings(saved, out, settings or Settings(), given)
+        exclude, limit, precision, devices = Chosen.of(saved)
+    check_devices(device, devices)
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     data = open_dataset(dataset)
     checked = check_dataset(data, tagged=settings.labels == "tags", some=settings.labels == "some")
@@ -116,7 +117,7 @@ def train(
         say(f"note: {line}")
     learn, held, tagged = parts(data, exclude, limit, settings.labels)
     run = Run(data, learn, held, tagged, checked, out, settings, device, devices, precision, say, saved is not None)
-    run.clock, run.chosen = clock, {"exclude": list(exclude), "limit": limit}
+    run.clock, run.chosen = clock, Chosen(tuple(exclude), limit, precision, devices)
     if saved:
         refuse_other_data(saved, out, data, run.fingerprint)
         run.restore(saved)
@@ -160,11 +161,11 @@ class Run:
         batch = settings.batch or (4 if arch.dims == 2 else 1)
         self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
         self.fingerprint = fingerprint(data, learn, held, tagged, checked, seen)
-        self.chosen: dict[str, Any] = {}
-        if learn and held and (lost := _only_held(data, checked, seen.counts)):
-            say(
-                f"note: {', '.join(lost)}: labelled only in images that are held out, so not learned; label more, or make val/"
-            )
+        self.chosen = Chosen()
+        counts = _counts(checked, learn, classes)
+        if learn and (lost := [name for name, here, there in zip(data.classes, counts, _counts(checked, held, classes), strict=True) if there and not here]):
+            mend = "label some in train/" if "val" in data.splits else "label more, or make val/"
+            say(f"note: {', '.join(lost)}: labelled only in images that are held out, so not learned; {mend}")
         self.card = card_of(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
         self.fabric, self.device = open_fabric(device, devices, precision)
         if not self.fabric.is_global_zero:
@@ -173,7 +174,7 @@ class Run:
         network = channels_last(build(arch, channels, classes, "same"))
         if settings.start and not resumed:
             say(take_weights(network, settings.start, data.classes))
-        rare = torch.from_numpy(class_weights(seen.counts, power=settings.rare))
+        rare = torch.from_numpy(class_weights(counts, power=settings.rare))
         chances = settings.spoilt, settings.hinted, settings.misled, settings.overlap
         pixels = Objective(network, rare, settings.window, settings.wander, *chances)
         together = batch * devices
@@ -225,14 +226,14 @@ class Run:
         finished = not self.stopping
         if finished and self.progress.loss_count:  # of an epoch that was begun
             self.progress.note_epoch(self.progress.score)
-            if self.fabric.is_global_zero:
-                self.progress.write_log(self.out, last=True)
+        if not finished:
+            self._save_checkpoint()
         self._save_model()
         if self.fabric.is_global_zero:
             if finished:
                 checkpoint_path(self.out).unlink(missing_ok=True)
-            else:
-                self._save_checkpoint()
+            if self.progress.rows:
+                self._if_possible(lambda: self.progress.write_log(self.out, last=True))
         return finished
 
     def _loop(self, report: Callable[[Progress, float], None]) -> None:
@@ -281,7 +282,7 @@ class Run:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise RetintError(
-                f"--out {self.out}: the loss is no longer a number; try a lower learning rate than {self.settings.rate:g}"
+                f"--out {self.out}: the loss is no longer a number; train with --precision float32, or in Python with a rate below {self.settings.rate:g}"
             )
         return value
 
@@ -346,8 +347,6 @@ class Run:
         }
         card = replace(self.card, trained_on={**self.card.trained_on, **seen})
         save_model(self.out, weights(self.average.network), card)
-        if self.progress.rows:
-            plot_log(log_paths(self.out)[1], self.progress.rows)
 
     def _save_checkpoint(self) -> None:
         if not self.fabric.is_global_zero:
@@ -355,7 +354,7 @@ class Run:
         state = {
             "settings": self.settings.to_dict(),
             "data": self.fingerprint,
-            "chosen": self.chosen,
+            "chosen": self.chosen._asdict(),
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -386,10 +385,9 @@ def _finite(score: float) -> float | None:
     return score if math.isfinite(score) else None
 
 
-def _only_held(data: Dataset, checked: Report, counts: NDArray[np.int64]) -> list[str]:
-    """Classes that are labelled somewhere in the set, but in no image that is learned from."""
-    every = np.sum([row for name, row in checked.pixels_per_class.items() if name not in ("val", "test")], 0)
-    return [name for name, here, there in zip(data.classes, counts, every, strict=True) if there and not here]
+def _counts(checked: Report, pairs: Sequence[Pair], classes: int) -> NDArray[np.int64]:
+    """Labelled pixels of each class in some images, (K,)."""
+    return sum((checked.pixels_in[pair.labels] for pair in pairs), np.zeros(classes, np.int64))
 
 
 def _silent(line: str) -> None:

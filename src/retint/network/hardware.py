@@ -55,6 +55,11 @@ def mixed(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=dtype is torch.bfloat16)
 
 
+def lacks_memory(error: Exception) -> bool:
+    """Whether torch says that there is not enough memory, of the machine or of the GPU."""
+    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
 def channels_last(network: Network) -> Network:
     """The network with its kernels laid out channels last, as convolutions are fastest on processors and GPUs alike."""
     for parameter in network.parameters():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 
-from .plots import _SCORE, _figure, _save
+from .plots import _SCORE, _figure, _save, verbatim
 
 
 def plot_bars(path: str | PathLike[str], bars: Mapping[str, float], notes: Sequence[str], title: str) -> None:
@@ -21,12 +21,12 @@ def plot_bars(path: str | PathLike[str], bars: Mapping[str, float], notes: Seque
         RetintError: the file cannot be written.
     """
     figure, axes = _figure(8, 1 + 0.3 * len(bars))
-    drawn = axes.barh(list(bars), list(bars.values()), color=_SCORE)
+    drawn = axes.barh(list(map(verbatim, bars)), list(bars.values()), color=_SCORE)
     told = [f"{value:.3g}  {note}" for value, note in zip(bars.values(), notes, strict=True)]
     axes.bar_label(drawn, told, padding=3, fontsize=8)
     axes.set_xscale("log")
     axes.margins(x=0.35)
     axes.invert_yaxis()
     axes.grid(False, axis="y")
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(verbatim(title), loc="left", fontsize=10)
     _save(figure, path)

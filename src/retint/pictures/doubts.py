@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .palette import Colour
-from .plots import _figure, _save
+from .plots import _figure, _save, verbatim
 
 _LINE = "#d55e00"
 
@@ -54,7 +54,7 @@ def plot_reliability(
     seen = np.isfinite(confidence)
     axes.plot(confidence[seen], accuracy[seen], color=_LINE, marker="o", markersize=4, label="measured")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the label", ylabel="share of right labels")
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(verbatim(title), loc="left", fontsize=10)
     axes.legend(loc="upper left", fontsize=8, frameon=False)
     _save(figure, path)
 
@@ -82,6 +82,6 @@ def plot_risk(
         axes.plot(100 * (1 - coverage), 100 * risk, linewidth=1.4, label=f"{name}{area}")
     axes.set(xlim=(0, 60), xlabel="pixels left out, %", ylabel="wrong among the others, %")
     axes.set_ylim(bottom=0)
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(verbatim(title), loc="left", fontsize=10)
     axes.legend(fontsize=8, frameon=False, title="left out by (area)", title_fontsize=8)
     _save(figure, path)

@@ -72,7 +72,7 @@ def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str
     axes.margins(0.08, 0.2)
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_xlabel("steps")
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(verbatim(title), loc="left", fontsize=11)
     _save(figure, path)
 
 
@@ -99,8 +99,9 @@ def plot_confusion(path: str | PathLike[str], matrix: NDArray[np.integer], class
     axes.grid(False)
     axes.spines[:].set_visible(False)
     small = 9 if k <= 40 else 4
-    axes.set_xticks(range(k), classes, rotation=45, ha="right", rotation_mode="anchor", fontsize=small)
-    axes.set_yticks(range(k), classes, fontsize=small)
+    names = list(map(verbatim, classes))
+    axes.set_xticks(range(k), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=small)
+    axes.set_yticks(range(k), names, fontsize=small)
     axes.tick_params(length=0)
     axes.set_xlabel("prediction")
     axes.set_ylabel("truth")
@@ -112,6 +113,11 @@ def plot_confusion(path: str | PathLike[str], matrix: NDArray[np.integer], class
     bar = figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03, format=lambda share, _: f"{100 * share:.0f} %")
     bar.outline.set_visible(False)
     _save(figure, path)
+
+
+def verbatim(text: str) -> str:
+    """Text of a person's, drawn as it is: matplotlib takes what lies between dollars for mathematics."""
+    return text.replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
