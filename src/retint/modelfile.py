@@ -135,7 +135,7 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], Card]:
         raise RetintError(f"{path}: not a Retint model: its metadata says format {found!r}, expected {FORMAT!r}")
     try:
         return tensors, Card.from_json(metadata["card"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise RetintError(f"{path}: its card does not fit this version of Retint ({reason})") from None
 

@@ -317,6 +317,21 @@ def test_nobody_begins_anew_what_another_is_at(tmp_path):
         assert os.listdir(journal.folder) == ["journal"]
 
 
+def test_a_run_that_ends_while_earlier_work_is_removed_leaves_nothing_to_go_on_with(tmp_path, monkeypatch):
+    def interrupted(folder, **_):
+        raise KeyboardInterrupt
+
+    target = tmp_path / "a.tif"
+    with Journal(target, {"image": 1}) as journal:
+        (journal.folder / "labels.zarr").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(partial.shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Journal(target, {"image": 2}, anew=True)
+    with Journal(target, {"image": 2}) as journal:
+        assert os.listdir(journal.folder) == ["journal"]
+
+
 def test_too_little_memory_is_told_of_one_image_and_the_others_are_labelled(model, tmp_path, monkeypatch):
     for name in "abc":
         Image.fromarray(IMAGE).save(tmp_path / f"{name}.png")

@@ -12,6 +12,7 @@ from retint.learning.overlap import lovasz_softmax
 from retint.learning.progress import Progress
 from retint.learning.starts import corrupted, soft_labels
 from retint.learning.strokes import strokes
+from retint.learning.tags import TagObjective
 from retint.network import CATALOGUE, RecurrentNetwork, architecture, build
 from retint.scoring import Confusion
 
@@ -301,3 +302,35 @@ def test_the_loss_that_is_shown_when_an_epoch_has_just_ended_is_that_of_the_epoc
     assert progress.loss == 0.75
     progress.loss_sum, progress.loss_count = 0.5, 1
     assert progress.loss == 0.5
+
+
+def test_a_window_is_given_what_labelling_gives_the_first_step():
+    """Hints put back once, and counted so many times as the architecture has it, whether they were drawn before wandering or after."""
+    network = build(architecture("small-4"), 3, 3).eval()
+    objective = Objective(network, torch.ones(3), hinted=1.0, spoilt=0.0, wander=0)
+    image, labels = torch.randn(2, 3, 32, 32), torch.randint(3, (2, 32, 32))
+    with torch.no_grad():
+        context = network.context(image)
+        logits = network.logits(context, None)
+        for seed in range(8):
+            generator = torch.Generator().manual_seed(seed)
+            fed, hints, drawn = objective._begun(context, logits, labels, torch.tensor([True, True]), generator)
+            assert drawn.any()
+            fixed, rest = hints
+            expected = rest * torch.softmax(logits, 1) + network.architecture.emphasis * fixed
+            assert torch.allclose(fed, expected, atol=1e-6)
+
+
+def test_a_view_of_tags_may_be_no_whole_number_of_periods():
+    network = build(architecture("small-8-4"), 3, 3)
+    loss = TagObjective(network, False, 2)(torch.randn(1, 3, 36, 36), torch.tensor([[1.0, 0.0, 1.0]]), torch.ones(1, 1, 36, 36))
+    assert torch.isfinite(loss)
+
+
+def test_a_turned_view_that_fits_lies_inside():
+    image, labels = torch.zeros(3, 300, 400, dtype=torch.uint8), torch.zeros(300, 400, dtype=torch.uint8)
+    still = Augmentation(scale=1.0, turn=0.0, any_way_up=True)
+    for seed in range(30):
+        *_, inside = view(image, labels, (288, 192), None, still, torch.Generator().manual_seed(seed))
+        assert inside.all()
+

@@ -355,3 +355,23 @@ def test_a_log_that_cannot_be_written_loses_no_model(discs, tmp_path):
     assert train(discs, out, QUICK, report=in_the_way, note=lines.append).finished
     assert weights(out)
     assert any("found a folder" in line for line in lines)
+
+
+def test_a_stopped_run_of_an_earlier_version_goes_on_as_it_is_told(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out)
+    state = torch.load(checkpoint_path(out), weights_only=False)
+    state["chosen"] = {"exclude": [], "limit": None}
+    torch.save(state, checkpoint_path(out))
+    assert train(discs, out, QUICK, precision="float32", resume=True).finished
+
+
+def test_a_checkpoint_that_cannot_be_written_at_the_end_loses_no_model(discs, tmp_path, monkeypatch):
+    def full(self):
+        raise RetintError("no room")
+
+    monkeypatch.setattr(LOOP.Run, "_save_checkpoint", full)
+    out, lines = tmp_path / "m.safetensors", []
+    assert train(discs, out, QUICK, note=lines.append).finished
+    assert weights(out)
+

@@ -53,7 +53,7 @@ class Report:
     dims: int = 2
     spacing: tuple[float, float, float] | None = None
     unit: str | None = None
-    pixels_in: dict[Path, NDArray[np.int64]] = field(default_factory=dict, repr=False)
+    pixels_in: dict[Path, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
 
     def raise_if_bad(self) -> None:
         """Raise DataProblems if there are any."""

@@ -75,15 +75,15 @@ class Journal:
             self.done[piece] = row
 
     def forget(self) -> None:
-        """Begin anew: the folder is emptied, but for the journal, which says that nothing is done."""
+        """Begin anew: the folder is emptied, but for the journal, which is empty until nothing else is there."""
         self._file.truncate(0)
         self.done.clear()
-        self._append(self._facts)
         for other in self.folder.iterdir():
             if other.is_dir():
                 shutil.rmtree(other)
             elif other.name != _JOURNAL:
                 other.unlink()
+        self._append(self._facts)
 
     def remove(self) -> None:
         """Remove the folder: the file is made. The journal goes first: without what it tells of, it would tell what is not so."""

@@ -76,12 +76,15 @@ def view(
     angle = math.radians(_uniform(generator) * augmentation.turn)
     flip = 1.0 if _chance(generator, 0.5) else -1.0
     down, across = (n / scale for n in size[1:])
+    quarters = 0
     if augmentation.any_way_up:
-        angle += math.pi / 2 * int(torch.randint(4, (), generator=generator))
-    y, x = (_place(n, n_view, generator) for n, n_view in ((height, down), (width, across)))
+        quarters = int(torch.randint(4, (), generator=generator))
+        angle += math.pi / 2 * quarters
+    high, wide = (across, down) if quarters % 2 else (down, across)
+    y, x = (_place(n, n_view, generator) for n, n_view in ((height, high), (width, wide)))
     if centre is not None:
-        y, x = (c + 0.35 * _uniform(generator) * n for c, n in zip(centre[1:], (down, across), strict=True))
-        y, x = _inside(y, height, down), _inside(x, width, across)
+        y, x = (c + 0.35 * _uniform(generator) * n for c, n in zip(centre[1:], (high, wide), strict=True))
+        y, x = _inside(y, height, high), _inside(x, width, wide)
     first = _first_slice(depth, size[0], None if centre is None else centre[0], generator)
     backwards = size[0] > 1 and _chance(generator, 0.5)
     cos, sin = math.cos(angle), math.sin(angle)

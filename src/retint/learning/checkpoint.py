@@ -24,10 +24,10 @@ class Chosen(NamedTuple):
     devices: int = 1
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> Chosen:
-        """Of a stopped run; earlier versions did not write all of it."""
+    def of(cls, state: dict[str, Any], given: Chosen) -> Chosen:
+        """Of a stopped run; what an earlier version did not write is what is given now."""
         known = {name: value for name, value in state["chosen"].items() if name in cls._fields}
-        return cls(**{**known, "exclude": tuple(known["exclude"])})
+        return given._replace(**{**known, "exclude": tuple(known["exclude"])})
 
 
 def fingerprint(
@@ -76,7 +76,7 @@ def refuse_other_settings(
                 f"--resume: {checkpoint_path(out)} was begun with another --{options.get(name, name)} ({was}, not {value}); leave "
                 "it out, or begin anew with --overwrite"
             )
-    for name, value, was, default in zip(Chosen._fields, chosen, Chosen.of(state), Chosen(), strict=True):
+    for name, value, was, default in zip(Chosen._fields, chosen, Chosen.of(state, chosen), Chosen(), strict=True):
         if value not in (default, was):
             told, found = (" ".join(map(str, one)) if isinstance(one, tuple) else one for one in (was, value))
             raise RetintError(

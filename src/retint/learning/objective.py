@@ -163,7 +163,7 @@ class Objective(nn.Module):
         early = bool(torch.rand((), generator=generator) < 0.5)
         if early:
             hints, drawn = self._strokes(labels, estimate, hinted, generator)
-        estimate = self._wander(context, self._fed(estimate, hints), hints, generator)
+        estimate = self._wander(context, estimate, hints, generator)
         if bool(spoilt.any()):
             truth = soft_labels(labels.cpu()[spoilt], logits.shape[1], self.network.strides)
             estimate = estimate.clone()
@@ -173,9 +173,10 @@ class Objective(nn.Module):
         return self._fed(estimate, hints), hints, drawn
 
     def _wander(self, context: Tensor, estimate: Tensor, hints: Hints | None, generator: torch.Generator) -> Tensor:
+        """The network's own estimate some steps later, the hints not yet put back."""
         share = float(torch.rand((), generator=generator))
         for _ in range(int((self.wander + 1) * share**2)):
-            estimate = self._fed(self.network.step(context, estimate), hints)
+            estimate = self.network.step(context, self._fed(estimate, hints))
         return estimate
 
     def _fed(self, estimate: Tensor, hints: Hints | None) -> Tensor:

@@ -57,6 +57,8 @@ class TagObjective(nn.Module):
         context = self.network.context(image)
         logits = self.network.logits(context, None)
         cells = MEANS[image.dim() - 2](inside, self.network.strides, ceil_mode=True)
+        beyond = [n - m for n, m in zip(logits.shape[2:], cells.shape[2:], strict=True)]  # up to whole periods
+        cells = F.pad(cells, [n for pad in reversed(beyond) for n in (0, pad)])
         losses = [self.image_loss(aggregate(logits, cells), tags)]
         taught = self.own_labels(logits.detach(), tags, cells)
         for _ in range(self.steps - 1 if len(self.network.W) else 0):

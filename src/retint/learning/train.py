@@ -107,7 +107,7 @@ def train(
     if saved:
         given = Chosen(tuple(exclude), limit, precision, devices)
         refuse_other_settings(saved, out, settings or Settings(), given)
-        exclude, limit, precision, devices = Chosen.of(saved)
+        exclude, limit, precision, devices = Chosen.of(saved, given)
     check_devices(device, devices)
     settings = Settings.from_dict(saved["settings"]) if saved else settings or Settings()
     data = open_dataset(dataset)
@@ -217,8 +217,8 @@ class Run:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
         if not self.stopping and len(self.held):  # scoring takes a while, and may be stopped too
-            self._save_checkpoint()
             self._save_model()
+            self._if_possible(self._save_checkpoint)
             try:
                 self._score_finally()
             except KeyboardInterrupt:
@@ -226,9 +226,9 @@ class Run:
         finished = not self.stopping
         if finished and self.progress.loss_count:  # of an epoch that was begun
             self.progress.note_epoch(self.progress.score)
+        self._save_model()
         if not finished:
             self._save_checkpoint()
-        self._save_model()
         if self.fabric.is_global_zero:
             if finished:
                 checkpoint_path(self.out).unlink(missing_ok=True)

@@ -57,7 +57,7 @@ def mixed(device: torch.device) -> torch.autocast:
 
 def lacks_memory(error: Exception) -> bool:
     """Whether torch says that there is not enough memory, of the machine or of the GPU."""
-    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
 
 
 def channels_last(network: Network) -> Network:
