@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
@@ -28,8 +28,10 @@ def check_folder(folder: str | PathLike[str], option: str = "--out") -> None:
     found = "" if there == folder else f"{there} "
     if not there.is_dir():
         raise RetintError(f"{option} {folder}: {found}is a file; expected a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise RetintError(f"{option} {folder}: {found}may not be written to; choose another folder")
+    try:
+        tempfile.TemporaryFile(dir=there).close()  # who may write is not all that counts
+    except OSError:
+        raise RetintError(f"{option} {folder}: {found}may not be written to; choose another folder") from None
 
 
 @contextmanager

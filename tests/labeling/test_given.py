@@ -166,3 +166,21 @@ def test_a_part_of_a_volume_may_have_three_columns():
     session.change(other, (0, 0, 5))
     volume[:, :, 5:8] = other
     assert np.array_equal(session.labels, model.label(volume, 2).labels)
+
+
+@pytest.mark.parametrize("given", ["photo.jpg", None])
+def test_a_path_is_no_image(given):
+    with pytest.raises(RetintError, match=r"expected an array: open the file"):
+        MODEL.label(given)
+
+
+def test_one_array_is_no_list_of_images():
+    with pytest.raises(RetintError, match="expected a list of images"):
+        MODEL.label_batch(IMAGE)
+
+
+def test_what_is_no_number_is_told():
+    session = MODEL.session(IMAGE, steps=1)
+    for ask in (lambda: session.stroke(0, [(1, 1)], width="a"), lambda: session.remove("a"), lambda: session.advance("x")):
+        with pytest.raises(RetintError):
+            ask()

@@ -280,3 +280,19 @@ def test_frames_may_be_tensors_of_any_type(model):
 def test_several_frames_at_a_time_are_refused(model, tmp_path):
     with pytest.raises(RetintError, match="--batch"):
         label_clips(model, [tmp_path], tmp_path / "out", ClipWish(Wish(batch=2)))
+
+
+def test_a_film_that_was_cut_off_is_told_and_has_no_summary(model, tmp_path):
+    images = [np.random.default_rng(k).integers(0, 256, (48, 64, 3), dtype=np.uint8) for k in range(12)]
+    with film_writer(tmp_path / "a.avi", Fraction(5)) as put:
+        for image in images:
+            put(image)
+    Image.fromarray(images[0]).save(tmp_path / "b.gif", save_all=True, append_images=[Image.fromarray(one) for one in images[1:4]])
+    for name in ("a.avi", "b.gif"):
+        assert not label_clips(model, [tmp_path / name], tmp_path / "whole", ClipWish(Wish(1))).failed
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / "cut").mkdir(exist_ok=True)
+        (tmp_path / "cut" / name).write_bytes(data[: len(data) // 2])
+        outcome = label_clips(model, [tmp_path / "cut" / name], tmp_path / "out", ClipWish(Wish(1)))
+        assert "where the file ends" in outcome.failed[0]["error"] or "cannot be read" in outcome.failed[0]["error"]
+        assert not (tmp_path / "out" / name).with_suffix(".json").exists()

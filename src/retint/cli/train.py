@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume and options.overwrite:
         raise RetintError("--resume and --overwrite: one goes on with a stopped run, the other begins anew; leave one of them out")
+    if options.out.suffix != ".safetensors":
+        raise RetintError(f"--out {options.out}: a model file ends in .safetensors")
     if not options.resume and not options.overwrite:
         if checkpoint_path(options.out).exists():
             raise RetintError(

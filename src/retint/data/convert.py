@@ -108,7 +108,7 @@ def parse_mapping(texts: Iterable[str]) -> dict[int, int]:
     for text in (part.strip() for group in texts for part in group.split(",")):
         match = re.fullmatch(r"(\d{1,5})=(\d{1,3})", text)
         if not match:
-            raise RetintError(f"{text!r}: expected OLD=NEW, such as 255=1, and commas between several")
+            raise RetintError(f"{text!r}: expected OLD=NEW, such as 255=1, and commas or spaces between several")
         old, new = map(int, match.groups())
         if mapping.setdefault(old, new) != new:
             raise RetintError(f"{old}={mapping[old]} and {old}={new}: give each value one new value")

@@ -40,6 +40,8 @@ class GeoRegions:
         """See `RegionReader`."""
         with self._environment():
             values = self._file.read(window=self._window(box))
+        if values.dtype.kind == "f" and any(n is not None and n != n for n in self._file.nodatavals):
+            values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)  # labelled as others are
         return np.ascontiguousarray(shown(self.path, np.moveaxis(values, 0, -1), self._palette))
 
     def at(self, scale: float) -> GeoRegions:

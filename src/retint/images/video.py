@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from retint.errors import RetintError
 from retint.wholefile import whole_file
@@ -28,6 +28,8 @@ RATE = 25.0
 """Frames a second of a film that does not say: numbered frames."""
 
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this FFmpeg has: H.264, else MPEG-4 part 2
+_MISSING = 0.1
+"""Share of the frames that a file tells of that may be missing at its end."""
 _KINDS = "MP4, MOV, AVI, MKV, WebM or animated GIF"
 
 
@@ -38,14 +40,16 @@ class Film:
     Attributes:
         path: a video file, or a folder of frames.
         rate: frames a second; of films whose frames last unequally long, the mean.
-        count: frames, as the file says it; None if it does not.
+        count: frames, as the file says it, or about so many; None if it does not.
         names: of the frames: their files' stems, or None for a video, whose frames are numbered from 0.
+        exact: whether the count is one of frames, not worked out from how long the film lasts.
     """
 
     path: Path
     rate: Fraction
     count: int | None
     names: tuple[str, ...] | None = None
+    exact: bool = False
 
     @property
     def stem(self) -> str:
@@ -56,6 +60,14 @@ class Film:
         """Of a frame, counted from 0: as its file is called, or its number in six digits."""
         return self.names[number] if self.names is not None else f"{number:06d}"
 
+    def _refuse_short(self, found: int) -> None:
+        """Tell of a video that was cut off; a few frames may be missing for other reasons."""
+        cut = self.path.suffix.lower() == ".gif" and _ends_early(self.path)
+        short = self.exact and self.count is not None and self.count - found >= max(2, _MISSING * self.count)
+        if cut or short:
+            told = f"{found} of its {self.count} frames" if short else f"no more than {found} frames"
+            raise RetintError(f"{self.path}: found {told}, where the file ends; expected a whole film: copy it again")
+
     def frames(self) -> Iterator[NDArray[Any]]:
         """The frames, (rows, columns, channels), one at a time: a video's are 8-bit RGB, upright; an image file's as stored.
 
@@ -63,10 +75,21 @@ class Film:
             RetintError: a frame cannot be read.
         """
         if self.names is None:
-            yield from _decoded(self.path)
+            found = 0
+            for frame in _decoded(self.path):
+                found += 1
+                yield frame
+            self._refuse_short(found)
             return
         for file in find_images([self.path]):
             yield read_image(file)
+
+
+def _ends_early(path: Path) -> bool:
+    """Whether a GIF lacks the byte that ends it."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 64, 0))
+        return not file.read().rstrip(b"\0").endswith(b";")
 
 
 def is_video(path: str | PathLike[str]) -> bool:
@@ -100,12 +123,14 @@ def open_film(path: str | PathLike[str], rate: float | None = None) -> Film:
                 f"{path}: found two frames named {twice}; expected one file a frame: move the others away"
             )
         return Film(path, _fraction(rate or RATE), len(names), names)
+    if path.suffix.lower() == ".gif":
+        return _gif(path, rate)
     with _opened(path) as (container, stream):
         own = stream.average_rate or stream.guessed_rate or Fraction(int(RATE))
-        count = stream.frames or None
+        count, exact = stream.frames or None, bool(stream.frames)
         if count is None and container.duration:
             count = max(round(container.duration / 1_000_000 * own), 1)
-    return Film(path, own if rate is None else _fraction(rate), count)
+    return Film(path, own if rate is None else _fraction(rate), count, exact=exact)
 
 
 def _fraction(rate: float) -> Fraction:
@@ -113,7 +138,19 @@ def _fraction(rate: float) -> Fraction:
     return Fraction(rate).limit_denominator(1001) or Fraction(rate)
 
 
+def _gif(path: Path, rate: float | None) -> Film:
+    """An animated GIF: FFmpeg drops frames that last no time, Pillow does not."""
+    with told(path, "a video", _KINDS), Image.open(path, formats=("GIF",)) as image:
+        durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
+    seconds = sum(durations) / 1000
+    return Film(path, _fraction(rate or (len(durations) / seconds if seconds else RATE)), len(durations), exact=True)
+
+
 def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
+    if path.suffix.lower() == ".gif":
+        with told(path, "a video", _KINDS), Image.open(path, formats=("GIF",)) as image:
+            yield from (np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image))
+        return
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):

@@ -11,6 +11,8 @@ import itertools
 import logging
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -216,10 +218,23 @@ def local_cluster(workers: int) -> Iterator[Any]:
     import distributed
 
     make: Any = distributed.LocalCluster
-    with dask.config.set(_QUIET):
+    with dask.config.set(_QUIET), _deaf():
         made = make(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL)
     with made:
         yield made
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that begin in it do not hear Ctrl-C, which is for the one that began them: it ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -283,7 +283,10 @@ def _labelling(model: Model, begun: _Begun, wish: Wish) -> Asking[Labeling]:
             resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=where,
         ))  # fmt: skip
     except RetintError as error:  # of a start or hints that do not fit: say of which image
-        raise error if where in str(error) else RetintError(f"{where}: {error}") from None
+        what, _, rest = str(error).partition(": ")
+        given = {"start": wish.start, "hints": wish.hints}.get(what)
+        line = str(error) if given is None else f"--{what} {given}: {rest}"
+        raise error if where in line else RetintError(f"{where}: {line}") from None
 
 
 def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> Row:

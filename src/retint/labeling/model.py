@@ -159,6 +159,8 @@ class Model(Ready):
         Raises:
             RetintError: something does not fit; of the first image for which it does not.
         """
+        if isinstance(images, np.ndarray | Tensor):
+            raise RetintError("images: found one array; expected a list of images")
         count = len(images)
         for what, given in (("starts", starts), ("hints", hints)):
             if given is not None and len(given) != count:

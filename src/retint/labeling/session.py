@@ -128,7 +128,7 @@ class Session:
             RetintError: there is no such stroke.
         """
         count = len(self.strokes)
-        if not -count <= number < count:
+        if not isinstance(number, int | np.integer) or not -count <= number < count:
             raise RetintError(f"stroke {number}: there are {count}, counted from 0")
         return self._become(tuple(s for n, s in enumerate(self.strokes) if n != number % count))
 
@@ -169,8 +169,8 @@ class Session:
         Raises:
             RetintError: fewer than one.
         """
-        if steps < 1:
-            raise RetintError(f"steps {steps}: at least 1 is needed")
+        if not isinstance(steps, int | np.integer) or steps < 1:
+            raise RetintError(f"steps {steps}: a whole number of at least 1 is needed")
         self._kept.extend(steps)
         self._steps += steps
         return self._show([tuple((0, n) for n in self._kept.cells)])

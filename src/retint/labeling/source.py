@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from pathlib import PurePath
 from threading import Lock
 from typing import Any
 
@@ -184,8 +185,8 @@ class Source:
             low, high = float(pixels.min()), float(pixels.max())
             if low < 0 or high > 1:
                 raise RetintError(
-                    f"{self._where}: float pixels from {low:g} to {high:g}; the model was trained on {self._card.dtype} images, so "
-                    "floats must lie between 0 and 1: divide by the largest possible value"
+                    f"{self._where}: pixels from {low:g} to {high:g} that are neither uint8 nor uint16; the model was trained on "
+                    f"{self._card.dtype} images, so floats must lie between 0 and 1: divide by the largest possible value, or save as uint8 or uint16"
                 )
 
 
@@ -223,6 +224,8 @@ def as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
     Raises:
         RetintError: it is no image of so many dimensions.
     """
+    if image is None or isinstance(image, str | PurePath):
+        raise RetintError(f"{where}: found {'nothing' if image is None else f'the path {image}'}; expected an array: open the file, such as with PIL.Image.open")
     pixels: NDArray[Any] = array_of(image)
     if isinstance(image, Tensor) and image.dim() == dims + 1:
         pixels = np.moveaxis(pixels, 0, -1)

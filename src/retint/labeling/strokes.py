@@ -50,8 +50,8 @@ class Stroke:
             raise RetintError(
                 f"points: expected one or more of {len(size)} finite coordinates each; found shape {corners.shape}"
             )
-        if not 1 <= width < float("inf"):
-            raise RetintError(f"width {width:g}: at least 1 pixel is needed")
+        if not isinstance(width, int | float | np.number) or not 1 <= width < float("inf"):
+            raise RetintError(f"width {width}: a number of at least 1 pixel is needed")
         reach = width / 2
         low, high = corners.min(0) - max(reach, 1), corners.max(0) + max(reach, 1)
         box = tuple((max(ceil(a), 0), min(floor(b) + 1, n)) for a, b, n in zip(low, high, size, strict=True))
