@@ -64,10 +64,10 @@ def test_a_start_that_does_not_fit_is_told_with_its_image(file, photograph, tmp_
     Image.fromarray(np.zeros((5, 6), np.uint8)).save(tmp_path / "small.png")
     given = ["label", photograph, "--model", file, "--out", tmp_path / "out"]
     assert run(*given, "--hints", tmp_path / "small.png") == 1
-    assert capsys.readouterr().err.startswith(f"retint: {photograph}: hints: shape (5, 6), the image has (20, 30)")
+    assert capsys.readouterr().err.startswith(f"retint: {photograph}: --hints {tmp_path / 'small.png'}: shape (5, 6), the image has (20, 30)")
     np.save(tmp_path / "soft.npy", np.full((5, 10, 15), 0.2, np.float32))
     assert run(*given, "--start", tmp_path / "soft.npy") == 1
-    assert capsys.readouterr().err.startswith(f"retint: {photograph}: start: float32 of shape (5, 10, 15)")
+    assert capsys.readouterr().err.startswith(f"retint: {photograph}: --start {tmp_path / 'soft.npy'}: float32 of shape (5, 10, 15)")
     assert not (tmp_path / "out").exists()
 
 

@@ -78,7 +78,7 @@ def test_a_part_of_a_start_is_that_of_the_whole(drawn, kind):
 @given(drawn=sizes_and_boxes(9), scale=st.sampled_from([0.4, 1.0, 1.6]), side=st.integers(1, 4))
 def test_pixels_are_covered_once_and_alike_in_parts(drawn, scale, side):
     size, strides = drawn[0], (1, 2, 4)[-len(drawn[0]) :]
-    scaled = Source(np.zeros(size, np.uint8), replace(CARDS[len(size)], channels=1), len(size), scale=scale).size
+    scaled = Source(np.zeros(size, np.uint8), replace(CARDS[len(size)], channels=1, mean=(0.4,), std=(0.25,)), len(size), scale=scale).size
     cells = tuple(-(-n // s) for n, s in zip(scaled, strides, strict=True))
     pixels, estimate = Pixels(size, cells, strides, scale), torch.rand(1, 3, *cells)
     whole = pixels.scores(Tile.whole(cells), estimate)
