@@ -42,14 +42,12 @@ class Film:
         rate: frames a second; of films whose frames last unequally long, the mean.
         count: frames, as the file says it, or about so many; None if it does not.
         names: of the frames: their files' stems, or None for a video, whose frames are numbered from 0.
-        exact: whether the count is one of frames, not worked out from how long the film lasts.
     """
 
     path: Path
     rate: Fraction
     count: int | None
     names: tuple[str, ...] | None = None
-    exact: bool = False
 
     @property
     def stem(self) -> str:
@@ -60,14 +58,6 @@ class Film:
         """Of a frame, counted from 0: as its file is called, or its number in six digits."""
         return self.names[number] if self.names is not None else f"{number:06d}"
 
-    def _refuse_short(self, found: int) -> None:
-        """Tell of a video that was cut off; a few frames may be missing for other reasons."""
-        cut = self.path.suffix.lower() == ".gif" and _ends_early(self.path)
-        short = self.exact and self.count is not None and self.count - found >= max(2, _MISSING * self.count)
-        if cut or short:
-            told = f"{found} of its {self.count} frames" if short else f"no more than {found} frames"
-            raise RetintError(f"{self.path}: found {told}, where the file ends; expected a whole film: copy it again")
-
     def frames(self) -> Iterator[NDArray[Any]]:
         """The frames, (rows, columns, channels), one at a time: a video's are 8-bit RGB, upright; an image file's as stored.
 
@@ -75,11 +65,7 @@ class Film:
             RetintError: a frame cannot be read.
         """
         if self.names is None:
-            found = 0
-            for frame in _decoded(self.path):
-                found += 1
-                yield frame
-            self._refuse_short(found)
+            yield from _decoded(self.path)
             return
         for file in find_images([self.path]):
             yield read_image(file)
@@ -127,10 +113,10 @@ def open_film(path: str | PathLike[str], rate: float | None = None) -> Film:
         return _gif(path, rate)
     with _opened(path) as (container, stream):
         own = stream.average_rate or stream.guessed_rate or Fraction(int(RATE))
-        count, exact = stream.frames or None, bool(stream.frames)
+        count = stream.frames or None
         if count is None and container.duration:
             count = max(round(container.duration / 1_000_000 * own), 1)
-    return Film(path, own if rate is None else _fraction(rate), count, exact=exact)
+    return Film(path, own if rate is None else _fraction(rate), count)
 
 
 def _fraction(rate: float) -> Fraction:
@@ -143,20 +129,36 @@ def _gif(path: Path, rate: float | None) -> Film:
     with told(path, "a video", _KINDS), Image.open(path, formats=("GIF",)) as image:
         durations = [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
     seconds = sum(durations) / 1000
-    return Film(path, _fraction(rate or (len(durations) / seconds if seconds else RATE)), len(durations), exact=True)
+    return Film(path, _fraction(rate or (len(durations) / seconds if seconds else RATE)), len(durations))
 
 
 def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
     if path.suffix.lower() == ".gif":
         with told(path, "a video", _KINDS), Image.open(path, formats=("GIF",)) as image:
-            yield from (np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image))
+            number = 0
+            for frame in ImageSequence.Iterator(image):
+                number += 1
+                yield np.asarray(frame.convert("RGB"))
+            if _ends_early(path):
+                raise RetintError(_cut_off(path, f"no more than {number} frames"))
         return
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"
+        number, end = 0, 0.0
         for frame in container.decode(stream):
+            number += 1
+            end = max(end, (frame.time or 0.0) + float(stream.time_base or 0) * (frame.duration or 0))
             pixels = frame.to_ndarray(format="rgb24")
             # telephones store which way was up; the angle is what the picture has to be turned by, anticlockwise
             yield np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+        # an MP4 that was trimmed without writing it anew leaves frames out, but lasts as long as it says
+        lasts = float(stream.duration or 0) * float(stream.time_base or 0) if "mp4" in container.format.name else float("inf")
+        if stream.frames - number >= max(2, _MISSING * stream.frames) and end < (1 - _MISSING) * lasts:
+            raise RetintError(_cut_off(path, f"{number} of its {stream.frames} frames"))
+
+
+def _cut_off(path: Path, found: str) -> str:
+    return f"{path}: found {found}, where the file ends; expected a whole film: copy it again"
 
 
 @contextmanager

@@ -163,7 +163,8 @@ class Run:
         self.fingerprint = fingerprint(data, learn, held, tagged, checked, seen)
         self.chosen = Chosen()
         counts = _counts(checked, learn, classes)
-        if learn and (lost := [name for name, here, there in zip(data.classes, counts, _counts(checked, held, classes), strict=True) if there and not here]):
+        kept = _counts(checked, held, classes)
+        if learn and (lost := [data.classes[k] for k in np.flatnonzero((counts == 0) & (kept > 0))]):
             mend = "label some in train/" if "val" in data.splits else "label more, or make val/"
             say(f"note: {', '.join(lost)}: labelled only in images that are held out, so not learned; {mend}")
         self.card = card_of(data, arch.name, checked, seen, self.settings, len(learn), len(held), tagged)
