@@ -130,7 +130,7 @@ def test_the_scale_of_a_session_is_checked_before_it_is_counted_with(model):
 
 
 def test_rows_of_other_lengths_are_no_array(model):
-    with pytest.raises(RetintError, match="expected an array or a tensor"):
+    with pytest.raises(RetintError, match="start: found neither an array nor a tensor"):
         model.label(IMAGE, 1, start=[[1], [1, 2]])
 
 

@@ -68,12 +68,11 @@ def run(options: argparse.Namespace) -> int:
 
     from ..errors import RetintError
     from ..learning import Settings, train
-    from ..learning.settings import checkpoint_path
+    from ..learning.settings import check_suffix, checkpoint_path
 
     if options.resume and options.overwrite:
         raise RetintError("--resume and --overwrite: one goes on with a stopped run, the other begins anew; leave one of them out")
-    if options.out.suffix != ".safetensors":
-        raise RetintError(f"--out {options.out}: a model file ends in .safetensors")
+    check_suffix(options.out)
     if not options.resume and not options.overwrite:
         if checkpoint_path(options.out).exists():
             raise RetintError(

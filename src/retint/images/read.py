@@ -236,9 +236,8 @@ def told(path: Path, what: str = "an image", kinds: str = _KINDS) -> Iterator[No
             f"{path}: found {'an empty file' if empty else 'no image'}; expected {kinds}: save it in one of these"
         ) from None
     except Exception as error:  # decoders raise whatever they like on damaged bytes
-        if "previous exception" in str(error) and error.__cause__ is not None:
-            error = error.__cause__ if isinstance(error.__cause__, Exception) else error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        cause = error.__cause__ if "previous exception" in str(error) and error.__cause__ else error
+        reason = (str(cause).splitlines() or [type(cause).__name__])[0]
         kinds = "OME-Zarr or Zarr" if path.is_dir() else kinds
         raise RetintError(
             f"{path}: found a file that cannot be read ({reason}); expected a whole {kinds}: copy or save it again"

@@ -294,7 +294,7 @@ class Model(Ready):
         self, labels: NDArray[np.uint8], refinement: Refinement, settled: bool, hints: Any, scale: float,
         recorded: dict[int, NDArray[np.uint8]],
     ) -> Labeling:  # fmt: skip
-        fixed = None if hints is None else array_of(hints).astype(np.uint8)
+        fixed = None if hints is None else array_of(hints, "hints").astype(np.uint8)
         if fixed is not None:
             for plane in (labels, *recorded.values()):
                 np.copyto(plane, fixed, where=fixed != UNKNOWN)
@@ -317,7 +317,7 @@ class Model(Ready):
                 start = start.labels if start.estimate is None else start.estimate
             given = start_map(start, classes, source.size, self.strides, cells, covered=covered)
         if hints is not None:
-            array = array_of(hints)
+            array = array_of(hints, "hints")
             if array.shape != source.own:
                 raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
             fixed = LabelMap(array, classes, source.size, self.strides, "hints")

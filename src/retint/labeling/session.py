@@ -115,7 +115,7 @@ class Session:
         Raises:
             RetintError: another size, another type, unknown classes, or no pixel is labelled.
         """
-        array = array_of(hints)
+        array = array_of(hints, "hints")
         if array.shape != self._source.own:
             raise RetintError(f"hints: shape {array.shape}, the image has {self._source.own}; they must agree")
         LabelMap(array, len(self._classes), self._source.size, self._strides, "hints")

@@ -114,7 +114,7 @@ class Source:
         """
         dims, held = len(self.own), self._pixels
         assert isinstance(held, np.ndarray), "an image that is read by region cannot be changed"
-        given = array_of(part)
+        given = array_of(part, "part")
         new = given[..., None] if given.ndim == dims and held.shape[-1] == 1 else as_array(part, dims, held.shape[-1], "part")
         if new.dtype != held.dtype or new.shape[-1] != held.shape[-1]:
             raise RetintError(
@@ -202,8 +202,8 @@ class _Read:
             return self.reader.read(tuple((part.start, part.stop) for part in index))
 
 
-def array_of(given: Any) -> NDArray[Any]:
-    """An array, or a tensor on any device and of any type, as an array; nothing is copied that need not be.
+def array_of(given: Any, what: str) -> NDArray[Any]:
+    """An array, or a tensor on any device and of any type, as an array; nothing is copied that need not be. `what` is its name in messages.
 
     Raises:
         RetintError: it is neither, nor rows of equal length.
@@ -212,7 +212,7 @@ def array_of(given: Any) -> NDArray[Any]:
         try:
             return np.asarray(given)
         except ValueError as error:
-            raise RetintError(f"expected an array or a tensor; found something else ({error})") from None
+            raise RetintError(f"{what}: found neither an array nor a tensor ({error}); expected one of them") from None
     tensor = given.detach().cpu()
     array: NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     return array
@@ -226,7 +226,7 @@ def as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
     """
     if image is None or isinstance(image, str | PurePath):
         raise RetintError(f"{where}: found {'nothing' if image is None else f'the path {image}'}; expected an array: open the file, such as with PIL.Image.open")
-    pixels: NDArray[Any] = array_of(image)
+    pixels: NDArray[Any] = array_of(image, where)
     if isinstance(image, Tensor) and image.dim() == dims + 1:
         pixels = np.moveaxis(pixels, 0, -1)
     found = f"{where}: an array of shape {pixels.shape}"

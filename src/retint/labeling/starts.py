@@ -152,7 +152,7 @@ def start_map(
     Raises:
         RetintError: wrong classes, shape or values.
     """
-    array = array_of(start)
+    array = array_of(start, what)
     if array.ndim == len(size):
         return LabelMap(array, classes, size, strides, what)
     return ProbabilityMap(array, classes, size, strides, cells, what, covered)

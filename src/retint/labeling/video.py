@@ -170,7 +170,7 @@ def unchanged(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _array(frame: Any) -> NDArray[Any]:
     """A frame as an array with its channels last; a copy, since a reader may write the next frame into the same memory."""
-    array = array_of(frame)
+    array = array_of(frame, "frame")
     return np.array(np.moveaxis(array, 0, -1) if isinstance(frame, Tensor) and array.ndim == 3 else array)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..data import Pair, choose_stride
+from ..errors import RetintError
 from ..images import read_volume_labels
 from ..network import Geometry
 from .augment import Augmentation
@@ -124,6 +125,16 @@ def choose_crop(survey: Survey, geometry: Sequence[Geometry]) -> tuple[int, ...]
     return tuple(
         max(min(most, n) // g.period, 1) * g.period for most, n, g in zip(sizes, survey.size, geometry, strict=True)
     )
+
+
+def check_suffix(out: Path) -> None:
+    """Whether a file to be made is named as models are.
+
+    Raises:
+        RetintError: it is not.
+    """
+    if out.suffix != ".safetensors":
+        raise RetintError(f"--out {out}: a model file ends in .safetensors")
 
 
 def checkpoint_path(out: Path) -> Path:

@@ -33,7 +33,7 @@ from .muon import Muon
 from .objective import Objective
 from .progress import Progress
 from .schedule import groups, schedule
-from .settings import Settings, checkpoint_path, choose_arch, choose_crop, log_paths
+from .settings import Settings, check_suffix, checkpoint_path, choose_arch, choose_crop, log_paths
 from .survey import survey
 from .tags import Mixed, TaggedBatches, TagObjective, Unlabelled
 from .validate import validate
@@ -97,8 +97,7 @@ def train(
         RetintError: `out` is no place for a file, or has no checkpoint to resume, or one of other data.
     """
     out, say = Path(out), note or (lambda line: None)
-    if out.suffix != ".safetensors":
-        raise RetintError(f"--out {out}: a model file ends in .safetensors")
+    check_suffix(out)
     check_folder(out.parent, f"--out {out}: the folder")
     for path in (out, checkpoint_path(out), *log_paths(out)):
         if path.is_dir():
