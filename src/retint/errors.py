@@ -15,3 +15,8 @@ class DataProblems(RetintError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error of another library says, in one line; its kind if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

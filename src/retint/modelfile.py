@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .errors import RetintError
+from .errors import RetintError, reason_of
 from .wholefile import whole_file
 
 FORMAT = "retint-1"
@@ -136,7 +136,7 @@ def load_model(path: str | Path) -> tuple[dict[str, Tensor], Card]:
     try:
         return tensors, Card.from_json(metadata["card"])
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = reason_of(error)
         raise RetintError(f"{path}: its card does not fit this version of Retint ({reason})") from None
 
 
@@ -174,19 +174,19 @@ def find_model(name: str | Path, option: str = "--model") -> Path:
     if str(name) in bundled:
         return bundled[str(name)]
     if str(name).count("/") == 1 and path.suffix == "" and not path.parent.is_dir():
-        return _from_hub(str(name))
+        return _from_hub(str(name), option)
     found = "a folder, not a model file" if path.is_dir() else "no such file"
     raise RetintError(f"{option} {name}: {found}, and the bundled models are {', '.join(bundled) or 'none'}")
 
 
-def _from_hub(identifier: str) -> Path:
+def _from_hub(identifier: str, option: str) -> Path:
     try:
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise RetintError(
-            f"--model {identifier}: looks like a hub id; `pip install huggingface-hub` to load it"
+            f"{option} {identifier}: looks like a hub id; `pip install huggingface-hub` to load it"
         ) from None
     try:
         return Path(hf_hub_download(identifier, "model.safetensors"))
     except Exception as error:
-        raise RetintError(f"--model {identifier}: the hub has no model.safetensors of that id ({error})") from None
+        raise RetintError(f"{option} {identifier}: the hub has no model.safetensors of that id ({error})") from None

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
-from .errors import RetintError
+from .errors import RetintError, reason_of
 
 
 def check_folder(folder: str | PathLike[str], option: str = "--out") -> None:
@@ -47,7 +47,8 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
     Raises:
         RetintError: `path` is no place for a file, or the system refused (rights, a full disk).
 
-    >>> with whole_file("/tmp/retint-doctest/note.txt") as part:
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, whole_file(Path(folder) / "note.txt") as part:
     ...     _ = part.write_text("done")
     """
     path = Path(path)
@@ -92,7 +93,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+        reason = error.strerror or reason_of(error)
         raise RetintError(
             f"{path}: found that it cannot be written ({reason}); expected a writable folder with room: choose another"
         ) from error

@@ -77,7 +77,7 @@ def test_a_cache_of_few_bytes_changes_nothing(tmp_path, monkeypatch):
     import retint.images.tiff_regions as module
 
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(16, 16), compression="zlib")
-    monkeypatch.setattr(module, "_KEPT", 2000)
+    monkeypatch.setattr(module, "KEPT", 2000)
     check(open_regions(tmp_path / "a.tif", 2), IMAGE)
 
 
@@ -174,7 +174,7 @@ def test_of_wide_rows_of_zarr_chunks_as_much_is_kept_as_there_is_room_for(tmp_pa
     reader, loads = open_regions(tmp_path / "a.zarr", 2), []
     load, columns = reader._load, ((0, 120), (100, 210))
     monkeypatch.setattr(reader, "_load", lambda box: loads.append(box) or load(box))
-    monkeypatch.setattr("retint.images.zarr_regions._KEPT", 2 * 40 * 120 * 3)  # 40 rows of each lane
+    monkeypatch.setattr("retint.images.zarr_regions.KEPT", 2 * 40 * 120 * 3)  # 40 rows of each lane
     for first in range(0, 120, 10):
         for lane in columns:
             band = reader.read(((first, first + 10), lane))

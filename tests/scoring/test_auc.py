@@ -26,7 +26,7 @@ def test_agrees_with_scikit_learn(kind):
 def test_pieces_count_as_the_whole(monkeypatch):
     truth, score = _scores("plain")
     whole = RocAuc().add(truth, score).value()
-    monkeypatch.setattr("retint.scoring.auc._CHUNK", 999)
+    monkeypatch.setattr("retint.scoring.odds._CHUNK", 999)
     assert RocAuc().add(truth[:30], score[:30]).add(truth[30:], score[30:]).value() == whole
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..labeling import Model, load
 from ..labeling.backends import Engine
 from ..labeling.source import Source
@@ -46,7 +46,7 @@ def labelling(options: Options, report: Report, note: Callable[[str], None]) -> 
 def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[int, ...]) -> list[Task]:
     """Labelling in so many steps, as a user calls it; and apart from it the first pass and a further step, as labelling computes them."""
     network, engine, pixels = model.network(), model.engine(), prod(image.shape[:2])
-    needs, dtype = work(network), next(network.parameters()).dtype
+    needs, dtype = work(network), network.dtype
     source = Source(image, model.card, model.dims)
     x = source.region(tuple((0, n) for n in image.shape[:2]), dtype).to(model.device)
     with torch.inference_mode():
@@ -102,7 +102,7 @@ def _of_unet(options: Options, report: Report, note: Callable[[str], None], imag
         try:
             fast(image)
         except Exception as error:  # a compiler has many
-            report.skipped.append(f"{TUNED}: not compiled ({str(error).splitlines()[0][:200]})")
+            report.skipped.append(f"{TUNED}: not compiled ({reason_of(error)[:200]})")
             fast, dtype = peers.tuned(network, False, device)
     pixels = prod(image.shape[:2])
     operations = operations_of(network) * pixels

@@ -46,8 +46,12 @@ class Limits:
                 self.memory[count] = max(self.memory.get(count, 0.0), _memory(least, device))
 
     def share(self, operations: float, seconds: float, dtype: torch.dtype, threads: int) -> float | None:
-        """Of the convolution rate, what so many operations in so many seconds come to; None if it is not known."""
-        rate = self.convolution.get(str(dtype).removeprefix("torch."), {}).get(threads)
+        """Of the convolution rate, what so many operations in so many seconds come to; None if it is not known.
+
+        The rate is the best that was seen with so many threads or fewer: more threads can do at least as much.
+        """
+        rates = self.convolution.get(str(dtype).removeprefix("torch."), {})
+        rate = max((rate for count, rate in rates.items() if count <= threads), default=None)
         return operations / seconds / 1e9 / rate if rate else None
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch import library as operators
 
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..images import to_unit
 from ..network.hardware import PROCESSOR, compute_dtype, laid_out
 
@@ -35,7 +35,7 @@ def unet(classes: int) -> nn.Module:
         import segmentation_models_pytorch as smp
     except (ImportError, RuntimeError) as error:
         raise RetintError(
-            f"segmentation_models.pytorch: skipped, it cannot be imported ({str(error).splitlines()[0]}); "
+            f"segmentation_models.pytorch: skipped, it cannot be imported ({reason_of(error)}); "
             "pip install 'retint[peers]'"
         ) from None
     network: nn.Module = smp.Unet("resnet34", encoder_weights=None, classes=classes)

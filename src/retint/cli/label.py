@@ -54,7 +54,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--tolerance", type=positive, metavar="X",
         help="take steps until the probabilities move by less than X at one (mean over the image, 0 to 1), 256 at most",
     )  # fmt: skip
-    length.add_argument("--budget", type=seconds, metavar="TIME", help="as many steps as fit into a time: 50ms, 2s")
+    length.add_argument("--budget", type=seconds, metavar="TIME", help="as many steps as fit into a time (50ms, 2s), 256 at most")
     parser.add_argument(
         "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"
     )
@@ -64,7 +64,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",
         help="how labels finer than the label grid come about: interpolated, from interleaved shifted copies, or by pooling with "
-        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --tolerance, --budget, --prior, --tile)",
+        "unit stride (the last two give the same, and do not go with --start, --hints, --until-settled, --tolerance, --budget, --prior, --tile, --backend, --measure change and late)",
     )  # fmt: skip
     parser.add_argument(
         "--resolution", type=whole, default=1, metavar="N", help="with --way stitch: pixels per label (default 1)"

@@ -66,20 +66,8 @@ def run(options: argparse.Namespace) -> int:
     """Train; 0 at the end, 130 after Ctrl-C."""
     from tqdm import tqdm
 
-    from ..errors import RetintError
     from ..learning import Settings, train
-    from ..learning.settings import check_suffix, checkpoint_path
 
-    if options.resume and options.overwrite:
-        raise RetintError("--resume and --overwrite: one goes on with a stopped run, the other begins anew; leave one of them out")
-    check_suffix(options.out)
-    if not options.resume and not options.overwrite:
-        if checkpoint_path(options.out).exists():
-            raise RetintError(
-                f"{checkpoint_path(options.out)}: a stopped run; --resume continues it, --overwrite begins anew"
-            )
-        if options.out.exists():
-            raise RetintError(f"--out {options.out}: exists already; --overwrite replaces it")
     settings = Settings(
         arch=options.arch, start=options.start, labels=options.labels, epochs=options.epochs, minutes=options.minutes,
         seed=options.seed,
@@ -101,8 +89,8 @@ def run(options: argparse.Namespace) -> int:
             bar.write(line, file=sys.stderr)
 
         trained = train(
-            options.dataset, options.out, settings, resume=options.resume, device=options.device, devices=options.devices,
-            precision=options.precision, exclude=options.exclude, limit=options.images, report=report, note=note,
+            options.dataset, options.out, settings, resume=options.resume, overwrite=options.overwrite,
+            device=options.device, devices=options.devices, precision=options.precision, exclude=options.exclude, limit=options.images, report=report, note=note,
         )  # fmt: skip
     if not trained.speaks:
         return 0 if trained.finished else _STOPPED

@@ -21,8 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
-from retint.images import is_volume, read_image, read_labels, read_volume, read_volume_labels, volume_stem
-from retint.images.find import NIFTI_SUFFIXES, TIFF_SUFFIXES, ZARR_SUFFIXES, images_in, volume_suffix
+from retint.images import (
+    NIFTI_SUFFIXES,
+    TIFF_SUFFIXES,
+    ZARR_SUFFIXES,
+    images_in,
+    is_volume,
+    read_image,
+    read_labels,
+    read_volume,
+    read_volume_labels,
+    volume_stem,
+    volume_suffix,
+)
 
 from .messages import mend_strange, other_size, out_of_range
 

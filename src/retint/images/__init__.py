@@ -2,7 +2,7 @@
 
 from .convert import fit_channels, to_unit
 from .detail import detail
-from .find import IMAGE_SUFFIXES, find_images, is_zarr
+from .find import IMAGE_SUFFIXES, NIFTI_SUFFIXES, TIFF_SUFFIXES, ZARR_SUFFIXES, find_images, images_in, is_zarr
 from .read import ColouredMask, image_size, read_image, read_labels
 from .regions import HeldLabels, Labels, RegionReader, identity, open_regions, read_whole
 from .video import VIDEO_SUFFIXES, Film, film_writer, is_video, open_film
@@ -20,7 +20,10 @@ from .write import write_image, write_labels, write_probabilities
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "NIFTI_SUFFIXES",
+    "TIFF_SUFFIXES",
     "VIDEO_SUFFIXES",
+    "ZARR_SUFFIXES",
     "ColouredMask",
     "Film",
     "HeldLabels",
@@ -33,6 +36,7 @@ __all__ = [
     "fit_channels",
     "identity",
     "image_size",
+    "images_in",
     "is_video",
     "is_volume",
     "is_zarr",

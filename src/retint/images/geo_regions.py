@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from retint.wholefile import whole_file
 
-from .regions import CHUNK, Box, Labels, chunks, need
+from .regions import CHUNK, KEPT, Box, Labels, chunks, need
 from .tiff import shown
 from .write import Colour
-
-_CACHE = 192  # MB of decoded blocks that GDAL keeps; else it takes a twentieth of the memory
 
 
 class GeoRegions:
@@ -27,6 +25,7 @@ class GeoRegions:
             options = {} if level is None else {"overview_level": level}
             self._file = self._rasterio.open(path, **options)
             self._palette = self._colours()
+            self._holes = any(n is not None and n != n for n in self._file.nodatavals)
         like = shown(path, np.zeros((1, 1, self._file.count), self._file.dtypes[0]), self._palette)
         self.shape: tuple[int, ...] = (self._file.height, self._file.width, like.shape[2])
         self.dtype: np.dtype[Any] = like.dtype
@@ -40,7 +39,7 @@ class GeoRegions:
         """See `RegionReader`."""
         with self._environment():
             values = self._file.read(window=self._window(box))
-        if values.dtype.kind == "f" and any(n is not None and n != n for n in self._file.nodatavals):
+        if self._holes and values.dtype.kind == "f":
             values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)  # labelled as others are
         return np.ascontiguousarray(shown(self.path, np.moveaxis(values, 0, -1), self._palette))
 
@@ -89,4 +88,4 @@ class GeoRegions:
         return self._rasterio.windows.Window(left, top, right - left, bottom - top)
 
     def _environment(self) -> Any:
-        return self._rasterio.Env(GDAL_CACHEMAX=_CACHE)
+        return self._rasterio.Env(GDAL_CACHEMAX=KEPT >> 20)  # MB; else a twentieth of the memory

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from retint.errors import RetintError
+from retint.errors import RetintError, reason_of
 
 from .find import NIFTI_SUFFIXES, is_zarr, volume_suffix
 from .tiff import is_tiff, read_tiff, read_tiff_labels
@@ -237,7 +237,7 @@ def told(path: Path, what: str = "an image", kinds: str = _KINDS) -> Iterator[No
         ) from None
     except Exception as error:  # decoders raise whatever they like on damaged bytes
         cause = error.__cause__ if "previous exception" in str(error) and error.__cause__ else error
-        reason = (str(cause).splitlines() or [type(cause).__name__])[0]
+        reason = reason_of(cause)
         kinds = "OME-Zarr or Zarr" if path.is_dir() else kinds
         raise RetintError(
             f"{path}: found a file that cannot be read ({reason}); expected a whole {kinds}: copy or save it again"

@@ -27,6 +27,9 @@ LARGE = 100_000_000
 CHUNK = 512
 """Rows and columns of a tile of the labels that are written."""
 
+KEPT = 384 << 20
+"""Bytes of decoded pixels that a reader keeps: bands of two lanes come in turn, each of fewer rows than a chunk or tile."""
+
 _SAMPLE = 64
 
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from retint.wholefile import whole_file
 
-from .regions import CHUNK, Box, Labels, chunks
+from .regions import CHUNK, KEPT, Box, Labels, chunks
 from .tiff import _check_whole, _palette, _series, _squeezed, plane_axes, shown
 from .write import Colour
 
-_KEPT = 192 << 20  # bytes of decoded tiles that may be needed again
 _LARGEST_PART = 128 << 20  # bytes; a strip or a tile above is no region
 _JPEG = (6, 7, 34892, 33007)
 _GEO_KEYS = 34735
@@ -136,7 +135,7 @@ class TiffRegions:
         else:
             self._decoded[key] = part = self._decode(page, number)
             self._held += 0 if part is None else part.nbytes
-            while self._held > _KEPT:
+            while self._held > KEPT:
                 _, gone = self._decoded.popitem(last=False)
                 self._held -= 0 if gone is None else gone.nbytes
         (high, wide), (down, across) = self._grid()

@@ -17,11 +17,9 @@ from retint.wholefile import whole_folder
 
 from .find import volume_suffix
 from .omezarr import _VERSIONS, Layout, _refuse_others, _zarr, check_axes, create_level, open_multiscales, relaid
-from .regions import CHUNK, Box, Labels, chunks
+from .regions import CHUNK, KEPT, Box, Labels, chunks
 from .tiff import MOST_UNNAMED, shown
 from .write import Colour
-
-_KEPT = 384 << 20  # bytes of rows of chunks that may be needed again, half of them for each of two lanes
 
 
 class ZarrRegions:
@@ -61,11 +59,11 @@ class ZarrRegions:
             each = self._array.chunks[self._layout.letters.index(self._axes[0])]
             row = prod(b - a for a, b in across) * self.shape[-1] * self.dtype.itemsize
             low, values = first, None  # let go before others are read
-            high = min(-(-last // each) * each, self.shape[0], first + _KEPT // 2 // max(row, 1))
+            high = min(-(-last // each) * each, self.shape[0], first + KEPT // 2 // max(row, 1))
             if high <= last:  # none left for the next band
                 return self._load(box)
             size = (high - low) * row
-            while self._kept and size + sum(other.nbytes for *_, other in self._kept.values()) > _KEPT:
+            while self._kept and size + sum(other.nbytes for *_, other in self._kept.values()) > KEPT:
                 self._kept.popitem(last=False)
             values = self._load(((low, high), *across))
         self._kept[tuple(across)] = low, high, values

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..images import RegionReader, open_regions
 from ..images.zarr_regions import ZarrRegions
 from ..network.hardware import keep_memory
@@ -128,7 +128,7 @@ def label_on_cluster(
             result = _Result(labels, reader if straight else None, source.own)
             if finish:
                 finish(result)
-            found = summary(model, source, network.strides, journal)
+            found = summary(model, source, network, journal)
             if straight:
                 with whole_folder(target) as part:
                     labels.rename(part)
@@ -166,7 +166,7 @@ def _run(distributed: Any, client: Any, job: _Job, journal: Journal, threads: in
         except RetintError:
             raise
         except Exception as error:  # whatever happened on a worker
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise RetintError(
                 f"{job.image}: found that a block failed again and again ({reason}); expected workers that see the image and "
                 f"{job.labels.parent}, with memory for a block: see their logs, then give the same command to go on"

@@ -134,14 +134,13 @@ def evaluate(
     pairs = part.pairs
     if not pairs:
         raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
-    shown = steps
-    result = _empty(model, str(data.root), part.name, shown)
+    result = _empty(model, str(data.root), part.name, steps)
     at_once = way != "upsample" or model.at_once
     if doubt:
         measures = [one for one in MEASURES if not (at_once and one in TRACED)]
-        result.risks = {s: {measure: RiskCoverage() for measure in measures} for s in shown}
+        result.risks = {s: {measure: RiskCoverage() for measure in measures} for s in steps}
     result.fitted = Temperature() if fit else None
-    taken = sorted({*shown, model.card.steps}) if fit else shown
+    taken = sorted({*steps, model.card.steps}) if fit else steps
     for done, pair in enumerate(pairs, start=1):
         image, truth = data.read(pair)
         own = Confusion(len(model.classes))

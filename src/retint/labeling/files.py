@@ -281,12 +281,10 @@ def _labelling(model: Model, begun: _Begun, wish: Wish) -> Asking[Labeling]:
             tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
             record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
             resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=where,
+            called=(f"{where}: --start {wish.start}", f"{where}: --hints {wish.hints}"),
         ))  # fmt: skip
-    except RetintError as error:  # of a start or hints that do not fit: say of which image
-        what, _, rest = str(error).partition(": ")
-        given = {"start": wish.start, "hints": wish.hints}.get(what)
-        line = str(error) if given is None else f"--{what} {given}: {rest}"
-        raise error if where in line else RetintError(f"{where}: {line}") from None
+    except RetintError as error:  # of options that do not go together: say of which image
+        raise error if where in str(error) else RetintError(f"{where}: {error}") from None
 
 
 def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> Row:

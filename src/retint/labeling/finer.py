@@ -126,13 +126,13 @@ def _strides(network: RecurrentNetwork, step: int, way: Way, every: int) -> tupl
 
 def _part(network: RecurrentNetwork, source: Source, tile: Tile, steps: int, way: Way, every: int) -> Iterator[Tensor]:
     """The estimates of a part, (1, K, cells ...)."""
-    strides, parameter = network.strides_at(steps), next(network.parameters())
+    strides = network.strides_at(steps)
     spans = [(a * s, b * s) for (a, b), s in zip(tile.core, strides, strict=True)]
     size = [b - a for a, b in spans]
     before, after = margin(network, steps)
     box = tuple((a - m, b + n) for (a, b), m, n in zip(spans, before, after, strict=True))
     with torch.inference_mode():
-        image = _mirrored(source, box).to(parameter.device, parameter.dtype)
+        image = _mirrored(source, box).to(network.device, network.dtype)
         if way == "stitch":
             yield from shift_and_stitch(network, image, steps, every, size)
         elif way == "unit":

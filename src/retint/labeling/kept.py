@@ -18,7 +18,7 @@ from torch import Tensor
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
-from .backends.fused import FinerReadout, possible
+from .backends.fused import FinerReadout, detail_for, possible
 from .counting import ROUNDING, followed, likeliest
 from .halfway import Halfway
 from .local import Plane, cut, renewed, step
@@ -55,15 +55,13 @@ class KeptSteps:
         self, network: RecurrentNetwork, source: Source, start: Start | None, hints: LabelMap, tile: Sequence[int], steps: int
     ) -> None:  # fmt: skip
         self._network, self._source, self._hints, self._tile = network, source, hints, tuple(tile)
-        self.cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
+        self.cells = network.cells(source.size)
         self._whole: Box = tuple((0, n) for n in self.cells)
-        parameter = next(network.parameters())
-        self._device, self._dtype = parameter.device, parameter.dtype
-        self._tolerance = TOLERANCE.get(self._dtype, min(TOLERANCE.values()))
-        self._fixed, self._rest = self._plane(), torch.ones((1, 1, *self.cells), device=self._device)
-        self._start = None if start is None else start.estimate(self._whole).to(self._device).contiguous()
+        self._tolerance = TOLERANCE.get(self._network.dtype, min(TOLERANCE.values()))
+        self._fixed, self._rest = self._plane(), torch.ones((1, 1, *self.cells), device=self._network.device)
+        self._start = None if start is None else start.estimate(self._whole).to(self._network.device).contiguous()
         self._readout = FinerReadout.of(network) if possible(network) else None
-        self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else None
+        self._detail = detail_for(network, self._readout)
         self._context = self._new_context()
         self._inside = Halfway(network, self.cells, self._tile)
         self.estimates = list[Tensor]()
@@ -92,7 +90,7 @@ class KeptSteps:
             if labels is None:
                 labels, count = likeliest(y), prod(y.shape[1:])
             else:
-                labels, changed = followed(y, labels, ROUNDING.get(self._dtype, 0.0))
+                labels, changed = followed(y, labels, ROUNDING.get(self._network.dtype, 0.0))
                 count = len(changed)
             found.append(count / prod(y.shape[1:]))
         return tuple(found)
@@ -110,7 +108,7 @@ class KeptSteps:
     @property
     def _seen(self) -> Box:
         """The label cells that lie in the image."""
-        return tuple((0, -(-n // s)) for n, s in zip(self._source.size, self._network.strides, strict=True))
+        return tuple((0, n) for n in self._network.seen(self._source.size))
 
     def _before(self) -> Tensor | None:
         """The start in those cells, with the hints; None without a start."""
@@ -171,7 +169,7 @@ class KeptSteps:
         def fed(part: Box) -> Tensor:
             y, hints = cut(plane, part), self._hints_in(part)
             y = kept(y, hints) if first else y
-            return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._dtype))
+            return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._network.dtype))
 
         return fed
 
@@ -199,7 +197,7 @@ class KeptSteps:
             n // g.per_period * (g.period // u)
             for n, g, u in zip(self.cells, self._network.geometry, self._coarser, strict=True)
         ]
-        context = torch.empty((1, self._network.context_channels, *shape), dtype=self._dtype, device=self._device)
+        context = torch.empty((1, self._network.context_channels, *shape), dtype=self._network.dtype, device=self._network.device)
         context = laid_out(context)
         self._fill(context, tuple((0, n) for n in shape))
         return context
@@ -213,7 +211,7 @@ class KeptSteps:
             cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._detail))
 
     def _image(self, box: Box) -> Tensor:
-        return self._source.region(box, self._dtype).to(self._device)
+        return self._source.region(box, self._network.dtype).to(self._network.device)
 
     @property
     def _coarser(self) -> list[int]:
@@ -240,4 +238,4 @@ class KeptSteps:
         return (tile.core for tile in Tile(box, box).split(self._tile, [(0, 0)] * len(box)))
 
     def _plane(self) -> Tensor:
-        return torch.zeros((1, self._network.classes, *self.cells), device=self._device)
+        return torch.zeros((1, self._network.classes, *self.cells), device=self._network.device)

@@ -87,7 +87,7 @@ def lanes(
         scale: at which it is labelled.
     """
     one = _lanes(network, size, steps, tile, scale, 1)
-    if len(size) > 2 or next(network.parameters()).device.type != "cpu":
+    if len(size) > 2 or network.device.type != "cpu":
         return one
     two = _lanes(network, size, steps, tile, scale, 2)
     return two if len(two.lanes) > 1 and 1 + two.waste < _ALONE * (1 + one.waste) else one
@@ -101,10 +101,10 @@ def _lanes(
     halos = [sum(g.tile_halo(steps, False)) * g.stride / scale for g in geometry]
     grains = [lcm(16, g.period) for g in geometry]
     demand = _demand(network, steps)
-    parameter, flat = next(network.parameters()), len(size) == 2
-    values, shrunk, period = ROOM / together / parameter.element_size(), scale ** (len(size) - 1), geometry[0].period
+    flat = len(size) == 2
+    values, shrunk, period = ROOM / together / network.dtype.itemsize, scale ** (len(size) - 1), geometry[0].period
     # of a volume, a band is one block
-    largest = _BLOCK.get(parameter.device.type, _BLOCK["cpu"]) if flat else _VOLUME
+    largest = _BLOCK.get(network.device.type, _BLOCK["cpu"]) if flat else _VOLUME
     block = min(largest, values / 4 / demand.block)
     values -= demand.block * block
     pixels = values / 3 / demand.band if flat else min(block, values / 3 / demand.band)
@@ -203,7 +203,7 @@ def _demand(network: RecurrentNetwork, steps: int) -> _Demand:
     waiting = network.context_channels * hidden[1]
     kept = (steps - 1) * ahead * waiting + sum(n * _kept(layer) for n, part in parts for layer in part)
     widest = max(layer.unit.conv.out_channels * prod(layer.within) for _, part in parts for layer in part)
-    floats = 4 / next(network.parameters()).element_size()  # the estimates are float32, as they come and joined
+    floats = 4 / network.dtype.itemsize  # the estimates are float32, as they come and joined
     band = waiting * hidden[0] + _AHEAD * network.channels + 3 * floats * network.classes * prod(grid)
     return _Demand(kept, band, _COPIES * max(8.0, 3.0 * network.channels, widest))
 

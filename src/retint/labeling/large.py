@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..images import Labels, RegionReader, identity
 from ..images.read import told
+from ..network import RecurrentNetwork
 from ..network.hardware import Precision, threads_of
 from .counting import pixels_of
 from .lanes import Lanes, lanes
@@ -107,17 +108,17 @@ def label_large(
         if finish:
             finish(labels)
         reader.write_labels(target, labels, model.card.colours)
-        found = summary(model, source, network.strides, journal)
+        found = summary(model, source, network, journal)
         journal.remove()
     return found
 
 
 def facts_of(model: Model, reader: RegionReader, wish: LargeWish, plan: Lanes, steps: int) -> dict[str, Any]:
     """What must be the same for work to be gone on with."""
-    parameter = next(model.network(wish.precision).parameters())
+    network = model.network(wish.precision)
     return {
         "image": identity(reader), "model": model_hash(model), "steps": steps, "scale": wish.scale,
-        "precision": f"{parameter.dtype} on {parameter.device.type}", "tile": [plan.rows, plan.band, plan.block, len(plan.lanes)],
+        "precision": f"{network.dtype} on {network.device.type}", "tile": [plan.rows, plan.band, plan.block, len(plan.lanes)],
         "torch": torch.__version__,
     }  # fmt: skip
 
@@ -131,9 +132,9 @@ def model_hash(model: Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def summary(model: Model, source: Source, strides: tuple[int, ...], journal: Journal) -> Found:
+def summary(model: Model, source: Source, network: RecurrentNetwork, journal: Journal) -> Found:
     """What the journal's pieces say together."""
-    cells = prod(-(-n // s) for n, s in zip(source.size, strides, strict=True))
+    cells = prod(network.seen(source.size))
     changed = np.sum([row["changed"] for row in journal.done.values()], axis=0)
     pixels = np.sum([row["pixels"] for row in journal.done.values()], axis=0)
     shares = {name: float(n) / prod(source.own) for name, n in zip(model.classes, pixels, strict=True)}

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
-from .backends.fused import FinerReadout, at_once, one_pass, plain, possible, together
+from .backends.fused import FinerReadout, at_once, ends_at_once, one_pass, possible, together
 from .region import moved, parts
 from .tiles import Box
 
@@ -124,8 +124,7 @@ def step(
     """
     fused = possible(network)
     units = [unit for unit in (network.W if feedback is None else feedback) if isinstance(unit, Unit)]
-    rectified = network.architecture.activation == "relu" and max(network.pool) == 1
-    at_end = fused and rectified and bool(units) and plain(units[-1])
+    at_end = fused and bool(units) and ends_at_once(network, units[-1])
 
     def hidden(box: Box) -> Tensor:
         wide = tuple((a * pool, b * pool) for (a, b), pool in zip(box, network.pool, strict=True))

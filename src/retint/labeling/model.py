@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..modelfile import find_model, load_model
 from ..network import restored
 from ..network.hardware import Precision
@@ -35,6 +35,7 @@ from .video import VideoLabeler
 
 _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
+_CALLED = "start", "hints"
 
 
 class Model(Ready):
@@ -119,9 +120,13 @@ class Model(Ready):
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
         record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
-        tolerance: float | None = None, doubt: bool = False, where: str = "image",
+        tolerance: float | None = None, doubt: bool = False, where: str = "image", called: tuple[str, str] = _CALLED,
     ) -> Asking[Labeling]:  # fmt: skip
-        """`label`, asking for what the network is to compute: `asking.together` answers several as a batch."""
+        """`label`, asking for what the network is to compute: `asking.together` answers several as a batch.
+
+        Args:
+            called: what to call the start and the hints in messages.
+        """
         stop = Stop(steps, until_settled, tolerance, budget)
         wanted = steps or self.card.steps
         finely = self.takes_steps_at_once(
@@ -132,11 +137,7 @@ class Model(Ready):
             every = [*(step for step in record if step <= wanted), wanted]
             *recorded, last = self._finer(source, every, way, resolution, precision, scale)
             return replace(last, recorded={one.steps: one.labels for one in recorded})
-        refinement = self._refinement(source, start, hints, tile, precision)
-        if prior:
-            refinement.prior = self._prior(refinement)
-        if doubt:
-            refinement.trace = Trace(refinement.cells)
+        refinement = self._refinement(source, start, hints, tile, precision, prior, doubt, called)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
         kept = (small if keep is None else keep) or stop.open or doubt
         canvas = Canvas(refinement, source.own, scale, record)
@@ -171,7 +172,7 @@ class Model(Ready):
         nothing = [None] * count
         rows = zip(images, nothing if starts is None else starts, nothing if hints is None else hints, strict=True)
         askings = [
-            self.labelling(image, steps, start=start, hints=fixed, precision=precision, **{"where": f"image {n}"} | options)
+            self.labelling(image, steps, start=start, hints=fixed, precision=precision, **_numbered(n) | options)
             for n, (image, start, fixed) in enumerate(rows, start=1)
         ]
         labelings = []
@@ -203,11 +204,7 @@ class Model(Ready):
             for group in groups:
                 yield from self._finer(source, group, way, resolution, precision, scale)
             return
-        refinement = self._refinement(source, start, hints, tile, precision)
-        if prior:
-            refinement.prior = self._prior(refinement)
-        if doubt:
-            refinement.trace = Trace(refinement.cells)
+        refinement = self._refinement(source, start, hints, tile, precision, prior, doubt)
         for target in targets:
             while (left := target - refinement.steps) > 0:
                 refinement.advance(left if refinement.whole else min(left, refinement.sweep))
@@ -305,23 +302,35 @@ class Model(Ready):
         )  # fmt: skip
 
     def _refinement(
-        self, source: Source, start: Any, hints: Any, tile: TileSide | None, precision: Precision | None
-    ) -> Refinement:
+        self, source: Source, start: Any, hints: Any, tile: TileSide | None, precision: Precision | None, prior: bool = False,
+        doubt: bool = False, called: tuple[str, str] = _CALLED,
+    ) -> Refinement:  # fmt: skip
         network, classes = self.network(precision), len(self.classes)
         chosen = plan(network, source.size, sides_of(tile, self.dims), _PIECE_BYTES)
-        cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
+        cells = network.cells(source.size)
         given = fixed = covered = None
         if start is not None:
             if isinstance(start, Labeling):
                 covered = start.covered
                 start = start.labels if start.estimate is None else start.estimate
-            given = start_map(start, classes, source.size, self.strides, cells, covered=covered)
+            given = start_map(start, classes, source.size, self.strides, cells, called[0], covered)
         if hints is not None:
-            array = array_of(hints, "hints")
+            array = array_of(hints, called[1])
             if array.shape != source.own:
-                raise RetintError(f"hints: shape {array.shape}, the image has {source.own}; they must agree")
-            fixed = LabelMap(array, classes, source.size, self.strides, "hints")
-        return Refinement(network, source, given, fixed, chosen, self.engine(precision))
+                raise RetintError(f"{called[1]}: shape {array.shape}, the image has {source.own}; they must agree")
+            fixed = LabelMap(array, classes, source.size, self.strides, called[1])
+        refinement = Refinement(network, source, given, fixed, chosen, self.engine(precision))
+        if prior:
+            refinement.prior = self._prior(refinement)
+        if doubt:
+            refinement.trace = Trace(refinement.cells)
+        return refinement
+
+
+def _numbered(number: int) -> dict[str, Any]:
+    """What to call an image of several, its start and its hints in messages."""
+    where = f"image {number}"
+    return {"where": where, "called": (f"{where}: start", f"{where}: hints")}
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:
@@ -335,7 +344,7 @@ def load(name: str | Path, device: str = "auto", precision: Precision = "auto", 
     try:
         network = restored(card.architecture, card.channels, len(card.classes), tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = reason_of(error)
         raise RetintError(f"{path}: card and weights do not fit this version of Retint ({reason})") from None
     model = Model(network, card, device, precision, name=path.stem, backend=backend)
     model.file = path

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-_PIXELS = 4096  # of the small picture: some 10 ms; four times as many gain 0.2 points of mean IoU (benchmarks/NOTES.md)
+_PIXELS = 4096  # of the small picture: some 10 ms; 2.6 times as many gain 0.03 points of mean IoU, 0.2 with ten rounds (benchmarks/NOTES.md)
 _RADIUS, _ROUNDS = 7, 3  # pixels of the small picture that are taken to move together, either way; rounds of the method
 _LEAST = 2 * _RADIUS  # sides below which there is nothing to follow
 _LEFT = 0.8  # share of the difference that motion may leave: less in CamVid's films, more where there is but noise (benchmarks/cuts.py)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..images import (
     is_zarr,
     open_regions,
@@ -142,8 +142,7 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
         except MemoryError:
             raise
         except Exception as error:  # whatever a damaged file does to its decoder
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RetintError(f"{option} {path}: not a readable NumPy array ({reason})") from None
+            raise RetintError(f"{option} {path}: not a readable NumPy array ({reason_of(error)})") from None
         if not isinstance(array, np.ndarray):
             raise RetintError(f"{option} {path}: found several arrays; expected one, as np.save writes it")
         return array

@@ -67,7 +67,7 @@ def plan(network: RecurrentNetwork, size: Sequence[int], tile: Sequence[int] | N
     pixels = room / (max(_FLOATS, demand.planes) * 4 * _COPIES)
     geometry = network.geometry
     if tile is None and prod(size) <= pixels:
-        return Plan(tuple(g.cells(n) for g, n in zip(geometry, size, strict=True)), SWEEP)
+        return Plan(network.cells(size), SWEEP)
     best: tuple[float, Plan] | None = None
     for sweep in range(1, SWEEP + 1):
         halo = [sum(g.tile_halo(sweep, started=True)) * g.stride for g in geometry]
@@ -95,8 +95,8 @@ def _sides(size: Sequence[int], halo: Sequence[int], periods: Sequence[int], pix
     while prod(_outer(size, now := sides(counts), halo)) > pixels:
         worth: list[tuple[float, int]] = []
         for axis, (n, h) in enumerate(zip(size, halo, strict=True)):
-            fewer = _more(counts, axis)
-            side = sides(fewer)[axis]
+            finer = _more(counts, axis)
+            side = sides(finer)[axis]
             if side >= max(h // 2, periods[axis]):
                 less = _outer_side(n, side, h) / _outer_side(n, now[axis], h)
                 worth.append((less * _waste(n, side, h) / _waste(n, now[axis], h), axis))

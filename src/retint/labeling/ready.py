@@ -27,7 +27,7 @@ class Ready:
         device: auto, cpu or cuda.
         precision: auto, float32 or bfloat16; each call may choose another.
         name: what to call it in messages.
-        backend: what computes the network: torch (auto), onnxruntime, openvino or compile. The same to rounding (1e-4).
+        backend: what computes the network: torch (auto), onnxruntime, openvino or compile. The same to rounding (1e-4 in float32).
 
     Attributes:
         file: that it was loaded from, if any.
@@ -94,7 +94,7 @@ class Ready:
     def engine(self, precision: Precision | None = None) -> Engine:
         """What computes that network when it labels, by the model's backend; kept for the next image."""
         network = self.network(precision)
-        dtype = next(network.parameters()).dtype
+        dtype = network.dtype
         if dtype not in self._engines:
             self._engines[dtype] = engine(self.backend, network)
         return self._engines[dtype]

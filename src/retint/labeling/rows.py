@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
 from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
-from .backends.fused import FinerReadout, at_once, one_pass, plain, possible, together
+from .backends.fused import FinerReadout, at_once, detail_for, ends_at_once, one_pass, possible, together
 from .windows import COLUMNS, ROWS, Seen, Waiting, Window
 
 _ENDS = 0, -1
@@ -195,8 +195,7 @@ class _Context:
     def __init__(self, network: RecurrentNetwork, readout: FinerReadout | None) -> None:
         units, branch, fused = network.context_units, network.architecture.branch, possible(network)
         self._trunk = _Chain(units[branch:], fused)
-        detail = readout.ordering(network.D) if readout and len(network.D) else network.D
-        self._detail = _Chain(detail, fused) if len(network.D) else None
+        self._detail = _Chain(detail_for(network, readout), fused) if len(network.D) else None
         both = [chain.many for chain in (self._trunk, self._detail) if chain is not None]
         down, across = (lcm(*many) for many in zip(*both, strict=True))
         self._stem = _Chain(units[:branch], fused, (down, across))
@@ -250,12 +249,11 @@ class _Step:
     def __init__(self, network: RecurrentNetwork, readout: FinerReadout | None, first: bool) -> None:
         self._network, self._same, fused = network, not first and not len(network.W), possible(network)
         units = [] if first or self._same else [unit for unit in network.W if isinstance(unit, Unit)]
-        rectified = network.architecture.activation == "relu" and max(network.pool) == 1
-        ends = fused and rectified and bool(units) and plain(units[-1]) and max(units[-1].conv.kernel_size) == 1
+        ends = fused and bool(units) and ends_at_once(network, units[-1]) and max(units[-1].conv.kernel_size) == 1
         self._end = units.pop() if ends else None  # of W: it, the context and the rectifier are one pass
         self._hidden, self._detail = Waiting(), Waiting() if len(network.D) else None
         self._feedback = None if first or self._same else _Chain(units, fused)
-        self._feed, self._fed = _Feed(next(network.parameters()).dtype), None if self._feedback is None else Waiting()
+        self._feed, self._fed = _Feed(network.dtype), None if self._feedback is None else Waiting()
         self._ended = self._idle = False
         self._planes = [plane for plane in (self._hidden, self._detail, self._fed) if plane is not None]
         self._finer = readout

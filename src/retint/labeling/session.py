@@ -31,7 +31,7 @@ class Session:
     """An image, its labels, and the strokes that correct them; made by `Model.session`.
 
     After any sequence of strokes, removals, undos and redos its labels are those that `Model.label` gives with the same
-    steps, start and the strokes that stand as hints, to rounding (probabilities to 1e-4). U * X and the estimates of every
+    steps, start and the strokes that stand as hints, to rounding (in float32 probabilities to 1e-4). U * X and the estimates of every
     step are kept, so a change costs only the cells whose estimate it alters, at each step (see `kept`).
 
     Every method that changes something returns the smallest box of pixels that holds all labels it may have altered, as
@@ -262,7 +262,7 @@ def needed(
     taken = steps if len(network.W) else 1
     kept = cells * 4 * (network.classes * (taken + 1 + started) + 1)
     inside = Halfway(network, [n * g.per_period for n, g in zip(periods, geometry, strict=True)]).values * (taken - 1 + started)
-    each = next(network.parameters()).element_size()
+    each = network.dtype.itemsize
     return (context * network.context_channels + inside) * each + kept + prod(own) * (2 + pixel)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import RetintError
+from ..network.grid import MEANS
 from ..network.hints import Hints
 from .pixels import bands
 from .resample import linear, nearest
@@ -21,7 +22,6 @@ from .tiles import Box, slices
 UNKNOWN = 255
 
 _AXES = {2: "rows, columns", 3: "slices, rows, columns"}
-_MEAN = {2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
 class LabelMap:
@@ -168,7 +168,7 @@ def _mean(plane: Tensor, box: Box, strides: tuple[int, ...]) -> Tensor:
     missing = [(b - a) * s - n for (a, b), s, n in zip(box, strides, plane.shape, strict=True)]
     if any(missing):
         plane = F.pad(plane, [n for after in reversed(missing) for n in (0, after)])
-    mean: Tensor = plane[None, None] if max(strides) == 1 else _MEAN[len(strides)](plane[None, None], strides)
+    mean: Tensor = plane[None, None] if max(strides) == 1 else MEANS[len(strides)](plane[None, None], strides)
     return mean
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from math import floor, prod
 from typing import Any
@@ -51,8 +51,8 @@ class Stream:
     ) -> None:  # fmt: skip
         self._network, self._source, self._plan, self._box, self._steps = network, source, plan, box, steps
         self._alone = alone
-        cells = tuple(g.cells(n) for g, n in zip(network.geometry, source.size, strict=True))
-        self._seen = tuple(-(-n // s) for n, s in zip(source.size, network.strides, strict=True))
+        cells = network.cells(source.size)
+        self._seen = network.seen(source.size)
         self._pixels = Pixels(source.own, cells, network.strides, scale)
         self._pitches = [s * n / m for s, n, m in zip(network.strides, source.own, source.size, strict=True)]
         self._cells = outer(network, box, source.own, cells, steps, self._pitches)
@@ -67,8 +67,6 @@ class Stream:
         ]
         self.needs: Box = ((self._first, min(self._last, source.size[0])), *across[1:])
         self.changed = np.zeros((steps, cells[0]), np.int64)
-        parameter = next(network.parameters())
-        self._device, self._dtype = parameter.device, parameter.dtype
 
     def counts(self, box: Box) -> list[int]:
         """Cells of a piece (of the box's own columns) whose label changed, at each step."""
@@ -104,9 +102,11 @@ class Stream:
 
     def _estimates(self) -> Iterator[tuple[Tile, Tensor]]:
         """The rows of the label grid that are done, and the estimate (1, K, cells ...) of them and one row around."""
-        rows, counter = Rows(self._network, self._steps), _Counter(self, self._first)
-        waiting: list[Tensor] = []  # rows that are held
+        rows, waiting = Rows(self._network, self._steps), list[Tensor]()  # what is computed, and rows that are held
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
+        across = zip(counted(self._box, self._source.own, self._seen, self._pitches)[1:], self._cells.outer[1:], strict=True)
+        columns = [(a - first, b - first) for (a, b), (first, _) in across]
+        counter = _Counter(self.changed, columns, done, self._seen[0], ROUNDING.get(self._network.dtype, 0.0))
         for number, (count, last, blocks) in enumerate(self._bands(rows)):
             if not self._alone and (number == 0 or last):
                 let_memory_go()  # a lane's planes have other sizes than the one's before, and the last bands other rows
@@ -153,23 +153,26 @@ class Stream:
         for left in range(first, end, self._plan.block):
             right = min(left + self._plan.block, end)
             part = pixels[..., left - first : right - first, :]
-            yield self._source.normalised(part, (*others, (left, right)), self._dtype).to(self._device), right == end
+            yield self._source.normalised(part, (*others, (left, right)), self._network.dtype).to(self._network.device), right == end
 
 
 class _Counter:
-    """Counts the changes, box by box, though the steps come to a row one after another; see `followed`."""
+    """Counts the changes, box by box, though the steps come to a row one after another; see `followed`.
 
-    def __init__(self, stream: Stream, first: int) -> None:
-        self._changed = stream.changed
-        across = counted(stream._box, stream._source.own, stream._seen, stream._pitches)[1:]
-        *between, self._columns = [
-            (a - o, b - o) for (a, b), (o, _) in zip(across, stream._cells.outer[1:], strict=True)
-        ]  # those that count
+    Args:
+        changed: label cells whose label changed, (steps, rows of the grid), which it adds to.
+        across: those of the estimates that count, along each axis but the rows.
+        first: row of the grid that the estimates begin with.
+        rows: of the grid that lie in the image.
+        rounding: by which estimates may move though nothing changes.
+    """
+
+    def __init__(self, changed: NDArray[np.int64], across: Sequence[tuple[int, int]], first: int, rows: int, rounding: float) -> None:
+        self._changed, self._first, self._most, self._rounding = changed, first, rows, rounding
+        *between, self._columns = across
         self._between = slices(tuple(between))
-        self._first, self._most = first // stream._network.strides[0], stream._seen[0]
-        self._labels = [Waiting() for _ in self._changed]
-        self._rows, self._reached = [(0, 0)] * len(self._changed), [0] * len(self._changed)
-        self._rounding = ROUNDING.get(stream._dtype, 0.0)
+        self._labels = [Waiting() for _ in changed]
+        self._rows, self._reached = [(0, 0)] * len(changed), [0] * len(changed)
 
     def begin(self, rows: list[int]) -> None:
         """Begin a band of so many rows of each step's estimate."""

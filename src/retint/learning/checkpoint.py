@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ..data import Dataset, Pair, Report, Tagged
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..network.hardware import Precision
 from .settings import Settings, checkpoint_path
 from .survey import Survey
@@ -53,9 +53,11 @@ def load_checkpoint(out: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
         state["settings"], state["data"], state["chosen"]
+    except MemoryError:
+        raise
     except Exception as error:
         raise RetintError(
-            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); --overwrite begins anew"
+            f"{path}: not a readable checkpoint ({reason_of(error)}); --overwrite begins anew"
         ) from None
     return state
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, open_dataset
-from ..errors import RetintError
+from ..errors import RetintError, reason_of
 from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
 from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
@@ -52,7 +52,8 @@ class Trained:
     Attributes:
         model: the model file.
         finished: whether it went to its end (False: stopped by Ctrl-C; the model is usable, `resume` goes on).
-        score: mean IoU on the validation images at 8 steps, None without any.
+        score: mean IoU on the validation images at the card's steps; of a run that was stopped, at 4 of them at most on 24 images at
+            most. None without any.
         epochs: looked through.
         warnings: of the data check.
         speaks: whether this process is the one of several that tells the result.
@@ -67,7 +68,7 @@ class Trained:
 
 
 def train(
-    dataset: str | Path, out: str | Path, settings: Settings | None = None, *, resume: bool = False,
+    dataset: str | Path, out: str | Path, settings: Settings | None = None, *, resume: bool = False, overwrite: bool = False,
     device: str = "auto", devices: int = 1, precision: Precision = "auto", exclude: Sequence[str] = (), limit: int | None = None,
     report: Callable[[Progress, float], None] | None = None, note: Callable[[str], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -83,6 +84,7 @@ def train(
         settings: what to do; defaults fit most sets.
         resume: go on from the checkpoint of `out`, with its settings. On the CPU, a run by epochs ends with the same
             weights, bit for bit, as one that was never stopped.
+        overwrite: replace a model, or what a stopped run left, that is there already.
         device: auto, cpu or cuda.
         devices: how many, through Lightning's strategies.
         precision: auto, float32 or bfloat16.
@@ -94,7 +96,7 @@ def train(
 
     Raises:
         DataProblems: the data set has problems; all of them.
-        RetintError: `out` is no place for a file, or has no checkpoint to resume, or one of other data.
+        RetintError: `out` is no place for a file, or exists; it has no checkpoint to resume, or one of other data.
     """
     out, say = Path(out), note or (lambda line: None)
     check_suffix(out)
@@ -102,6 +104,13 @@ def train(
     for path in (out, checkpoint_path(out), *log_paths(out)):
         if path.is_dir():
             raise RetintError(f"{path}: found a folder; expected a place for a file: choose another --out")
+    if resume and overwrite:
+        raise RetintError("--resume and --overwrite: one goes on with a stopped run, the other begins anew; leave one of them out")
+    if not resume and not overwrite:
+        if checkpoint_path(out).exists():
+            raise RetintError(f"{checkpoint_path(out)}: a stopped run; --resume continues it, --overwrite begins anew")
+        if out.exists():
+            raise RetintError(f"--out {out}: exists already; --overwrite replaces it")
     saved = load_checkpoint(out) if resume else None
     if saved:
         given = Chosen(tuple(exclude), limit, precision, devices)
@@ -364,7 +373,7 @@ class Run:
             try:
                 torch.save(state, file)
             except RuntimeError as error:  # torch's word for a full disk
-                raise OSError(str(error).splitlines()[0]) from error
+                raise OSError(reason_of(error)) from error
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""

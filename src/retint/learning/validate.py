@@ -29,7 +29,7 @@ def validate(
         most: look at no more images than this, evenly spread.
         temperature: to be fitted on what the last of these steps gives.
     """
-    device = next(network.parameters()).device
+    device = network.device
     confusions = {step: Confusion(examples.classes) for step in steps}
     shift, scale = (torch.tensor(v, device=device).view(1, -1, *[1] * len(network.geometry)) for v in (mean, std))
     count = min(len(examples), most or len(examples))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,8 +28,3 @@ def log_probabilities_at_pixels(estimate: Tensor, strides: Sequence[int]) -> Ten
         return scores
     factors = tuple(map(float, strides))
     return F.interpolate(scores, scale_factor=factors, mode=MODES[len(strides)], align_corners=False)
-
-
-def probabilities_at_pixels(estimate: Tensor, strides: Sequence[int]) -> Tensor:
-    """Y on every pixel, as distributions over the classes."""
-    return torch.softmax(log_probabilities_at_pixels(estimate, strides), dim=1) if max(strides) > 1 else estimate

@@ -1,4 +1,4 @@
-"""What this processor computes convolutions fastest in."""
+"""What a device computes convolutions fastest in, and what is asked of its threads and memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def compute_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The type that a choice of precision means on a device.
 
     `auto` is bfloat16 on GPUs that have it and on processors with AMX or AVX512-BF16 instructions, where it is several
-    times faster; elsewhere float32 (without those instructions bfloat16 was 10 to 20 times slower).
+    times faster; elsewhere float32 (without those instructions bfloat16 is about ten times slower).
 
     Raises:
         RetintError: there is no such precision.

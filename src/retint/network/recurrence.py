@@ -7,7 +7,7 @@ Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.6, figure 9.17.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,24 @@ class RecurrentNetwork(nn.Module):
     def strides_at(self, step: int) -> tuple[int, ...]:
         """Image pixels per label cell of the plane Y(step)."""
         return tuple(geometry.stride_at(step) for geometry in self.geometry)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Their number type, which it computes in."""
+        return next(self.parameters()).dtype
+
+    def cells(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Label cells of an image of so many pixels along each axis with padding `same`, in whole periods."""
+        return tuple(geometry.cells(n) for geometry, n in zip(self.geometry, size, strict=True))
+
+    def seen(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Those of them that lie in the image: the last period may have cells beyond it, which do not count."""
+        return tuple(-(-n // stride) for n, stride in zip(size, self.strides, strict=True))
 
     def forward(self, image: Tensor, steps: int, start: Tensor | None = None) -> Tensor:
         """The probabilities after `steps` steps, (N, K, cells ...)."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-_REACH = 16.0  # log odds; a float32 probability resolves no more below 1
-_CHUNK = 1 << 22
+from .odds import counts_by_odds
 
 
 class RocAuc:
     """The probability that a pixel of the class scores higher than one of the rest; ties count half.
 
-    Scores are counted in bins of equal width in their log odds, log(p / (1 - p)). The area depends on the order of
-    scores alone, so this costs nothing, and it resolves the crowds near 0 and 1 that a network's probabilities make.
+    Scores are counted in bins of their log odds. The area depends on the order of scores alone, so this costs nothing.
 
     Args:
         bins: how many; the memory of the whole.
@@ -36,26 +34,8 @@ class RocAuc:
         Raises:
             ValueError: the shapes differ, or a score is NaN or outside 0 ... 1. Nothing is counted then.
         """
-        is_class, scores = np.asarray(truth, bool), np.asarray(score)
-        if is_class.shape != scores.shape:
-            raise ValueError(f"truth has shape {is_class.shape}, score {scores.shape}; they must be equal")
-        is_class, scores = is_class.ravel(), scores.ravel()
-        counts = np.zeros_like(self._counts)
-        for begin in range(0, scores.size, _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            index = self._bin(scores[part]) + self.bins * is_class[part]
-            counts += np.bincount(index, minlength=2 * self.bins).reshape(2, self.bins)
-        self._counts += counts
+        self._counts += counts_by_odds(truth, score, self.bins, ("truth", "score"))
         return self
-
-    def _bin(self, scores: NDArray[np.floating]) -> NDArray[np.int64]:
-        p = scores.astype(np.float64)
-        if not ((p >= 0) & (p <= 1)).all():
-            raise ValueError(f"scores reach from {p.min()} to {p.max()}; expected 0 to 1")
-        with np.errstate(divide="ignore"):
-            odds = np.clip(np.log(p) - np.log1p(-p), -_REACH, _REACH)
-        index = (odds + _REACH) * (self.bins / (2 * _REACH))
-        return np.asarray(np.minimum(index, self.bins - 1), np.int64)
 
     def value(self) -> float:
         """The area, 0 ... 1; NaN as long as the class or the rest has no pixel."""

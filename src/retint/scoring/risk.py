@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_REACH = 16.0  # log odds of the doubt
-_CHUNK = 1 << 22
+from .odds import counts_by_odds
 
 
 class RiskCoverage:
     """The error among the pixels that are kept, against the share of pixels kept, the surest first.
 
-    Pixels are counted in bins of equal width in the log odds of their doubt, which resolves the crowd of sure pixels near 0.
-    Those of one bin count as if in random order.
+    Pixels are counted in bins of the log odds of their doubt; those of one bin count as if in random order.
 
     Args:
         bins: how many; the memory of the whole.
@@ -43,26 +41,8 @@ class RiskCoverage:
         Raises:
             ValueError: the shapes differ, or a doubt is NaN or outside 0 ... 1. Nothing is counted then.
         """
-        correct, values = np.asarray(right, bool), np.asarray(doubt)
-        if correct.shape != values.shape:
-            raise ValueError(f"right has shape {correct.shape}, doubt {values.shape}; they must be equal")
-        correct, values = correct.ravel(), values.ravel()
-        counts = np.zeros_like(self._counts)
-        for begin in range(0, values.size, _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            index = self._bin(values[part]) + self.bins * correct[part]
-            counts += np.bincount(index, minlength=2 * self.bins).reshape(2, self.bins)
-        self._counts += counts
+        self._counts += counts_by_odds(right, doubt, self.bins, ("right", "doubt"))
         return self
-
-    def _bin(self, values: NDArray[np.floating]) -> NDArray[np.int64]:
-        p = values.astype(np.float64)
-        if not ((p >= 0) & (p <= 1)).all():
-            raise ValueError(f"doubts reach from {p.min()} to {p.max()}; expected 0 to 1")
-        with np.errstate(divide="ignore"):
-            odds = np.clip(np.log(p) - np.log1p(-p), -_REACH, _REACH)
-        index = (odds + _REACH) * (self.bins / (2 * _REACH))
-        return np.asarray(np.minimum(index, self.bins - 1), np.int64)
 
     def error(self) -> float:
         """Share of all pixels that are wrong; NaN if none was counted."""

@@ -49,7 +49,7 @@ def engine(name: Backend, network: RecurrentNetwork) -> Engine:
         RetintError: it does not go with this network, or is not installed.
     """
     if name in ("auto", "torch"):
-        if next(network.parameters()).device.type == "cuda":
+        if network.device.type == "cuda":
             return Replayed(network)
         return Fused(network) if possible(network) else network
     if name not in BACKENDS:
@@ -59,11 +59,10 @@ def engine(name: Backend, network: RecurrentNetwork) -> Engine:
         from .compiled import Compiled
 
         return Compiled(network)
-    parameter = next(network.parameters())
-    if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
-        kind = str(parameter.dtype).removeprefix("torch.")
+    if network.device.type != "cpu" or network.dtype != torch.float32:
+        kind = str(network.dtype).removeprefix("torch.")
         raise RetintError(
-            f"--backend {name}: found {kind} on {parameter.device.type}; it computes in float32 on the processor: add --device cpu "
+            f"--backend {name}: found {kind} on {network.device.type}; it computes in float32 on the processor: add --device cpu "
             "--precision float32, or use --backend torch"
         )
     if name == "onnxruntime":

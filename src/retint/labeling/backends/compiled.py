@@ -25,7 +25,7 @@ class Compiled:
 
     def __init__(self, network: RecurrentNetwork) -> None:
         compiler = os.environ.get("CXX", "g++")
-        on_processor = next(network.parameters()).device.type == "cpu"
+        on_processor = network.device.type == "cpu"
         if on_processor and not (shutil.which(compiler) or shutil.which("clang++")):
             raise RetintError(
                 f"--backend compile: found no C++ compiler ({compiler}), which torch.compile needs: install one, or use --backend torch"

@@ -25,11 +25,11 @@ _WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}
 
 def possible(network: RecurrentNetwork) -> bool:
     """Whether torch has these operations for a network: on the processor, in float32 or (where that has them) bfloat16, with oneDNN."""
-    parameter, mkldnn = next(network.parameters()), torch.ops.mkldnn
+    mkldnn = torch.ops.mkldnn
     operations = ("_convolution_pointwise", "_linear_pointwise", "_is_mkldnn_bf16_supported")
-    if parameter.device.type != "cpu" or network.padding != "same" or not all(hasattr(mkldnn, name) for name in operations):
+    if network.device.type != "cpu" or network.padding != "same" or not all(hasattr(mkldnn, name) for name in operations):
         return False
-    return parameter.dtype == torch.float32 or (parameter.dtype == torch.bfloat16 and mkldnn._is_mkldnn_bf16_supported())
+    return network.dtype == torch.float32 or (network.dtype == torch.bfloat16 and mkldnn._is_mkldnn_bf16_supported())
 
 
 class Fused:
@@ -41,11 +41,10 @@ class Fused:
 
     def __init__(self, network: RecurrentNetwork) -> None:
         self._network, self._readout = network, FinerReadout.of(network)
-        self._detail = self._readout.ordering(network.D) if self._readout and len(network.D) else list(network.D)
+        self._detail = detail_for(network, self._readout)
         feedback = [unit for unit in network.W if isinstance(unit, Unit)]
         self._feedback, self._last = feedback[:-1], feedback[-1] if feedback else None
-        rectified = network.architecture.activation == "relu" and max(network.pool) == 1
-        self._at_once = rectified and self._last is not None and plain(self._last)
+        self._at_once = self._last is not None and ends_at_once(network, self._last)
 
     def context(self, image: Tensor) -> Tensor | Parts:
         """U * X."""
@@ -140,6 +139,11 @@ class FinerReadout:
         return moved.flatten().view(planes.dtype).view(n, len(planes), rows * up, columns * up)
 
 
+def detail_for(network: RecurrentNetwork, readout: FinerReadout | None) -> list[nn.Module]:
+    """The detail's layers, whose planes come in a readout's order if there is one."""
+    return readout.ordering(network.D) if readout and len(network.D) else list(network.D)
+
+
 def _through(layers: Iterable[nn.Module], x: Tensor, detail: Tensor | None = None) -> Tensor:
     """The layers one after another; the detail is added to the first."""
     for unit in layers:
@@ -162,10 +166,11 @@ def at_once(unit: Unit) -> bool:
     return unit.norm is None and max(unit.pool) == 1 and unit.layer.activation in ("relu", "none")
 
 
-def plain(unit: Unit) -> bool:
-    """Whether a layer is its convolution and nothing else."""
-    layer = unit.layer
-    return unit.norm is None and layer.activation == "none" and not layer.residual and max(*unit.pool, *unit.up) == 1
+def ends_at_once(network: RecurrentNetwork, last: Unit) -> bool:
+    """Whether W's last layer, the context and the rectifier go in one pass: that layer is its convolution and nothing else."""
+    layer, unit = last.layer, last
+    rectified = network.architecture.activation == "relu" and max(network.pool) == 1
+    return rectified and unit.norm is None and layer.activation == "none" and not layer.residual and max(*unit.pool, *unit.up) == 1
 
 
 def one_pass(
