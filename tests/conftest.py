@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from made import make_model, write_set
+from retint.labeling import model as labeling_model
+from retint.labeling.plan import Plan
 
 hypothesis.settings.register_profile("retint", deadline=None, max_examples=12, derandomize=True)
 hypothesis.settings.load_profile("retint")
@@ -24,3 +26,10 @@ def discs(tmp_path):
 @pytest.fixture
 def model():
     return make_model()
+
+
+@pytest.fixture
+def long_sweeps(monkeypatch):
+    """Tiles that are visited for eight steps at a time, four where it may end at any of them, as those of larger images are."""
+    plan = labeling_model.plan
+    monkeypatch.setattr(labeling_model, "plan", lambda *given: Plan(plan(*given).tile, 8))

@@ -54,13 +54,17 @@ def fresh(card):
 
 
 def make_model(arch="small-4", channels=3, classes=3, seed=0, dtype="uint8", device="cpu", precision="float32"):
-    """A model with random weights; in float32 on every processor, so that what is equal to rounding can be told."""
+    """A model with random weights, whose labels vary and change from step to step; in float32 on every processor, so that what is
+    equal to rounding can be told."""
     torch.manual_seed(seed)
     network = build(architecture(arch), channels, classes, "same").eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
+    with torch.no_grad():
+        for unit in (*network.W, *network.V):
+            unit.conv.weight.mul_(3)  # as they begin, most label every pixel alike
     card = Card(
         architecture=architecture(arch).to_dict(), classes=tuple(f"class{k}" for k in range(classes)),
         colours=tuple((40 * k % 256, 255 - 30 * k % 256, 90) for k in range(classes)),

@@ -6,6 +6,7 @@ Kernels are stored in half precision (float16), normalisation and biases in floa
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
@@ -167,8 +168,12 @@ def find_model(name: str | Path, option: str = "--model") -> Path:
     Raises:
         RetintError: nothing of that name.
     """
+    if not isinstance(name, str | Path):
+        raise RetintError(f"{option} {name}: expected the name of a model or the path of its file")
     path = Path(name)
     if path.is_file():
+        if not os.access(path, os.R_OK):
+            raise RetintError(f"{option} {name}: found a file that may not be read; give its readers that right")
         return path
     bundled = bundled_models()
     if str(name) in bundled:

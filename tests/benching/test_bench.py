@@ -125,7 +125,14 @@ def test_limits_keep_the_better_figure():
     assert limits.memory[1] > 0.01
     assert 0 < limits.convolution["bfloat16"][1] < 1e9
     assert limits.share(5e17, 1.0, torch.float32, 1) == 0.5
-    assert limits.share(1, 1.0, torch.float32, 99) is None
+
+
+def test_a_share_is_that_of_the_best_rate_of_so_many_threads_or_fewer():
+    limits = Limits({"float32": {1: 4.0, 2: 2.0, 4: 8.0}}, {})
+    shares = [limits.share(4e9, 1.0, torch.float32, threads) for threads in (1, 2, 3, 4, 99)]
+    assert shares == [1, 1, 1, 0.5, 0.5]
+    assert limits.share(4e9, 1.0, torch.float32, 0) is None
+    assert limits.share(4e9, 1.0, torch.bfloat16, 1) is None
 
 
 def test_shares_follow_a_limit_that_was_seen_to_be_higher():

@@ -147,6 +147,25 @@ def test_errors_are_one_line_and_a_code(arguments, told, file, photograph, discs
 
 
 @pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["train", "discs", "--out", "m.safetensors", "--from"], "--from"),
+        (["label", "pic.png", "--out", "out", "--model"], "--model"),
+    ],
+)
+def test_a_model_that_there_is_not_is_told_with_the_option_that_named_it(
+    arguments, option, photograph, discs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as if it were not installed
+    for name, told in (("nobody/nothing", "looks like a hub id"), ("nothing", "no such file")):
+        assert run(*arguments, name) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"retint: {option} {name}: {told}")
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--steps", "0"],
@@ -336,3 +355,29 @@ def test_convert_prints_one_object(tmp_path, capsys):
     root = write_set(tmp_path / "set", 2)
     assert run("convert", root, "--map", "1=0", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"converted": 2, "dataset": str(root)}
+
+
+def test_names_that_the_terminal_has_no_code_for_are_told_all_the_same(tmp_path):
+    model_file(tmp_path / "m.safetensors")
+    for name in ("日本", "a"):
+        Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    command = [sys.executable, "-m", "retint", "label", str(tmp_path), "--model", str(tmp_path / "m.safetensors"), "--out", str(tmp_path / "out")]
+    found = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii:strict"}, capture_output=True, timeout=200, check=False)
+    assert found.returncode == 0, found.stderr
+    assert rb"\u65e5\u672c.png" in found.stdout
+    assert b"a.png" in found.stdout
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_before_the_work(photograph, tmp_path, capsys):
+    model_file(tmp_path / "m.safetensors")
+    (tmp_path / "out" / "pic.png").mkdir(parents=True)
+    assert run("label", photograph, "--model", tmp_path / "m.safetensors", "--out", tmp_path / "out", "--overwrite") == 1
+    assert "pic.png: found a folder; expected a place for a file" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["pic.png"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="who is root may read everything")
+def test_a_model_that_may_not_be_read_is_told(photograph, tmp_path, capsys):
+    model_file(tmp_path / "m.safetensors").chmod(0)
+    assert run("label", photograph, "--model", tmp_path / "m.safetensors", "--out", tmp_path / "out") == 1
+    assert "may not be read" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import zarr
 from made import SIZE, values
 from retint.errors import RetintError
 from retint.images import (
+    Volume,
     is_volume,
     read_volume,
     read_volume_labels,
@@ -89,6 +91,40 @@ def test_zarr_scales_multiply_and_units_may_be_missing(tmp_path):
     assert read_volume(write_zarr(tmp_path / "b.zarr", pixels, "zyx", scale=[1.0] * 3, unit=None)).spacing is None
 
 
+def test_an_outer_scale_scales_the_offset_too(tmp_path):
+    path = write_zarr(
+        tmp_path / "a.zarr", values(*SIZE), "zyx", scale=[2.0, 0.5, 0.5], offset=[1.0, 2.0, 3.0], top=[3.0, 2.0, 1.0]
+    )
+    assert read_volume(path).extra.offset == (3.0, 4.0, 3.0)
+
+
+def test_zarr_like_a_volume_of_another_format_has_its_spacing_and_unit(tmp_path):
+    voxels = values(*SIZE)
+    write_volume_labels(tmp_path / "a.zarr", voxels, PALETTE, Volume(voxels[..., None], (2.0, 0.5, 0.25), "micrometer"))
+    found = read_volume_labels(tmp_path / "a.zarr")
+    assert (found.spacing, found.unit) == ((2.0, 0.5, 0.25), "micrometer")
+
+
+def test_labels_of_an_image_of_an_unknown_version_are_of_a_known_one(tmp_path):
+    voxels = values(*SIZE)
+    write_volume_labels(tmp_path / "a.zarr", voxels, PALETTE)
+    volume = read_volume(tmp_path / "a.zarr")
+    later = replace(volume, extra=replace(volume.extra, version="0.9"))
+    write_volume_labels(tmp_path / "b.zarr", voxels, PALETTE, later)
+    found = read_volume_labels(tmp_path / "b.zarr")
+    assert found.extra.version == "0.5"
+    np.testing.assert_array_equal(found.pixels, voxels)
+
+
+def test_classes_come_after_time_and_before_space_and_have_their_names(tmp_path):
+    volume = read_volume(write_zarr(tmp_path / "a.zarr", values(1, *SIZE), "tzyx"))
+    write_volume_probabilities(tmp_path / "p.zarr", RNG.random((2, *SIZE), np.float32), ("cell", "wall"), volume)
+    found = zarr.open_group(tmp_path / "p.zarr", mode="r")
+    assert [axis["name"] for axis in found.attrs["ome"]["multiscales"][0]["axes"]] == list("tczyx")
+    assert found["0"].shape == (1, 2, *SIZE)
+    assert [channel["label"] for channel in found.attrs["ome"]["omero"]["channels"]] == ["cell", "wall"]
+
+
 def test_zarr_inside_a_wrapping_folder(tmp_path):
     pixels = values(*SIZE)
     zarr.create_group(tmp_path / "a.zarr", zarr_format=2, attributes={"bioformats2raw.layout": 3})
@@ -96,6 +132,16 @@ def test_zarr_inside_a_wrapping_folder(tmp_path):
     for path in (tmp_path / "a.zarr", tmp_path / "a.zarr" / "0"):
         assert is_volume(path)
         np.testing.assert_array_equal(read_volume(path).pixels[..., 0], pixels)
+
+
+def test_a_wrapping_folder_of_several_images_is_told(tmp_path):
+    zarr.create_group(
+        tmp_path / "a.zarr", zarr_format=3, attributes={"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
+    )
+    for name in "01":
+        write_zarr(tmp_path / "a.zarr" / name, values(*SIZE), "zyx")
+    with pytest.raises(RetintError, match="name the image inside it"):
+        read_volume(tmp_path / "a.zarr")
 
 
 def test_zarr_that_is_no_image(tmp_path):
@@ -109,7 +155,7 @@ def test_zarr_that_is_no_image(tmp_path):
     (tmp_path / "old.zarr" / ".zattrs").write_text(json.dumps(attributes))
     for name, found in (
         ("empty", "without an OME-Zarr image"), ("array", "without an OME-Zarr image"),
-        ("group", "without an OME-Zarr image"), ("time", r"OME-Zarr of 2 \(t\) x 18"), ("old", "0.4 without axes"),
+        ("group", "without an OME-Zarr image"), ("time", r"Zarr of 2 \(t\) x 18"), ("old", "0.4 without axes"),
     ):  # fmt: skip
         with pytest.raises(RetintError, match=rf"{name}\.zarr: found .*{found}.*; expected") as caught:
             read_volume(tmp_path / f"{name}.zarr")

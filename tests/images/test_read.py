@@ -81,7 +81,7 @@ def test_palettes_show_their_colours(tmp_path):
 def test_one_bit_becomes_black_and_white(tmp_path):
     bits = values(9, 11) > 127
     Image.fromarray(bits).save(tmp_path / "a.png")
-    tifffile.imwrite(tmp_path / "a.tif", bits)
+    tifffile.imwrite(tmp_path / "a.tif", bits, photometric="minisblack")
     for name in ("a.png", "a.tif"):
         read = read_image(tmp_path / name)
         assert read.dtype == np.uint8

@@ -11,6 +11,7 @@ import retint.images.regions as regions
 from retint.errors import RetintError
 from retint.images import read_image
 from retint.images.regions import HeldLabels, identity, open_regions, read_whole
+from retint.images.zarr_regions import ZarrRegions
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (150, 210, 3), dtype=np.uint8)
@@ -61,7 +62,7 @@ def test_jpeg_strips_of_a_tiff(tmp_path):
     check(open_regions(tmp_path / "a.tif", 2), read_image(tmp_path / "a.tif"))
 
 
-def test_a_small_tiff_and_a_single_large_strip_are_read_whole(tmp_path, monkeypatch):
+def test_a_single_large_strip_is_read_whole(tmp_path, monkeypatch):
     import retint.images.tiff_regions as module
 
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, rowsperstrip=150)
@@ -69,8 +70,36 @@ def test_a_small_tiff_and_a_single_large_strip_are_read_whole(tmp_path, monkeypa
     assert open_regions(tmp_path / "a.tif", 2) is None
     monkeypatch.setattr(module, "_LARGEST_PART", 1 << 20)
     assert open_regions(tmp_path / "a.tif", 2) is not None
-    monkeypatch.setattr(regions, "LARGE", IMAGE.size)
-    assert open_regions(tmp_path / "a.tif", 2) is None
+
+
+def test_a_tiff_or_a_volume_of_just_so_many_pixels_is_read_whole(tmp_path, monkeypatch):
+    pytest.importorskip("zarr")
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(64, 48))
+    write_zarr(tmp_path / "a.zarr", np.zeros((3, 15, 21, 100), np.uint8), "czyx")
+    for pixels, there in ((150 * 210, False), (150 * 210 - 1, True)):
+        monkeypatch.setattr(regions, "LARGE", pixels)
+        assert (open_regions(tmp_path / "a.tif", 2) is not None) is there
+        assert (open_regions(tmp_path / "a.zarr", 3) is not None) is there
+
+
+def test_tiles_that_a_tiff_leaves_out_are_zeros(tmp_path):
+    image = IMAGE[:128, :192].copy()
+    image[64:, 96:] = 0
+    tiles = (image[r : r + 32, c : c + 48] for r in range(0, 128, 32) for c in range(0, 192, 48))
+    tifffile.imwrite(
+        tmp_path / "a.tif", (tile if tile.any() else None for tile in tiles), shape=image.shape, dtype=np.uint8, tile=(32, 48),
+        photometric="rgb", compression="zlib",
+    )  # fmt: skip
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert 0 in file.pages.first.databytecounts
+    assert np.array_equal(read_whole(open_regions(tmp_path / "a.tif", 2)), image)
+
+
+def test_a_large_tiff_in_cmyk_is_refused(tmp_path):
+    inks = RNG.integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", inks, photometric="separated", tile=(32, 32))
+    with pytest.raises(RetintError, match="CMYK"):
+        assert open_regions(tmp_path / "a.tif", 2) or read_image(tmp_path / "a.tif")
 
 
 def test_a_cache_of_few_bytes_changes_nothing(tmp_path, monkeypatch):
@@ -79,6 +108,17 @@ def test_a_cache_of_few_bytes_changes_nothing(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(16, 16), compression="zlib")
     monkeypatch.setattr(module, "KEPT", 2000)
     check(open_regions(tmp_path / "a.tif", 2), IMAGE)
+
+
+def test_decoded_tiles_are_let_go_of_one_by_one(tmp_path, monkeypatch):
+    import retint.images.tiff_regions as module
+
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(16, 16), compression="zlib")
+    monkeypatch.setattr(module, "KEPT", 10 * 16 * 16 * 3)
+    reader = open_regions(tmp_path / "a.tif", 2)
+    reader.read(((0, 150), (0, 210)))
+    assert len(reader._decoded) == 10
+    assert reader._held == sum(part.nbytes for part in reader._decoded.values()) <= module.KEPT
 
 
 def pyramid(path):
@@ -112,7 +152,16 @@ def test_labels_of_a_tiff_are_a_tiled_bigtiff_in_the_colours_of_the_classes(tmp_
     assert (tmp_path / "b.tif").read_bytes() == first
 
 
-def write_zarr(path, values, axes, version="0.5"):
+@pytest.mark.parametrize("unit", [1, 2, 3])
+def test_the_unit_of_a_tiffs_resolution_is_kept(tmp_path, unit):
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(64, 48), resolution=(300, 200), resolutionunit=unit)
+    open_regions(tmp_path / "a.tif", 2).write_labels(tmp_path / "b.tif", HeldLabels(LABELS), PALETTE)
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        assert file.pages.first.tags.valueof("ResolutionUnit") == unit
+
+
+def write_zarr(path, values, axes, version="0.5", coarser="zyx"):
+    """OME-Zarr of two levels, the second twice as coarse along some axes."""
     zarr = pytest.importorskip("zarr")
     listed = [{"name": axis, "type": "channel" if axis == "c" else "space"} for axis in axes]
     levels = [
@@ -124,7 +173,7 @@ def write_zarr(path, values, axes, version="0.5"):
     if version == "0.4":
         attributes = {"multiscales": [entry | {"version": "0.4"}]}
     group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3, attributes=attributes)
-    coarse = values[tuple(slice(None, None, 1 if axis == "c" else 2) for axis in axes)]
+    coarse = values[tuple(slice(None, None, 2 if axis in coarser else 1) for axis in axes)]
     for name, level in (("0", values), ("1", coarse)):
         array = group.create_array(
             name, shape=level.shape, dtype=level.dtype, chunks=tuple(min(n, 50) for n in level.shape)
@@ -148,6 +197,15 @@ def test_regions_of_an_omezarr_image(tmp_path, values, axes, version):
     assert np.array_equal(read_whole(written)[..., 0], LABELS)
     assert written._layout.letters == axes.replace("c", "")
     assert written._layout.version == version
+
+
+@pytest.mark.parametrize("coarser", "yx")
+def test_a_level_must_be_fine_enough_along_both_axes(tmp_path, coarser):
+    write_zarr(tmp_path / "a.zarr", IMAGE, "yxc", coarser=coarser)
+    reader = open_regions(tmp_path / "a.zarr", 2)
+    assert reader.at(0.6).shape == IMAGE.shape
+    second = ZarrRegions(reader.path, 2, reader._layout, reader._levels, 1)
+    assert second.shape == ((75, 210, 3) if coarser == "y" else (150, 105, 3))
 
 
 def test_rows_of_zarr_chunks_are_read_once_for_the_bands_of_two_lanes_in_turn(tmp_path, monkeypatch):
@@ -197,11 +255,27 @@ def test_plain_zarr_arrays(tmp_path):
         open_regions(tmp_path / "d.zarr", 2)
 
 
-def test_a_volume_is_no_image(tmp_path):
+def test_zarr_of_the_other_byte_order(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    values = (IMAGE[..., 0].astype(np.uint16) * 200).astype(">u2")
+    array = zarr.create_array(tmp_path / "a.zarr", shape=values.shape, chunks=(50, 50), dtype=">u2", zarr_format=2)
+    array[:] = values
+    reader = open_regions(tmp_path / "a.zarr", 2)
+    found = read_whole(reader)
+    assert found.dtype == reader.dtype == np.uint16
+    assert found.dtype.isnative
+    assert np.array_equal(found[..., 0], values)
+
+
+def test_a_volume_is_no_image_and_an_image_no_volume(tmp_path):
+    zarr = pytest.importorskip("zarr")
     write_zarr(tmp_path / "a.zarr", np.zeros((4, 20, 20), np.uint8), "zyx")
     with pytest.raises(RetintError, match="is a volume"):
         open_regions(tmp_path / "a.zarr", 2)
     assert open_regions(tmp_path / "a.zarr", 3).shape == (4, 20, 20, 1)
+    zarr.create_array(tmp_path / "b.zarr", data=LABELS[None])
+    with pytest.raises(RetintError, match="is a 2-D image"):
+        open_regions(tmp_path / "b.zarr", 3)
 
 
 def write_geotiff(path, values, driver="GTiff", **options):
@@ -212,7 +286,7 @@ def write_geotiff(path, values, driver="GTiff", **options):
     part = path.with_suffix(".plain.tif")
     with rasterio.open(
         part, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=values.shape[2], dtype=values.dtype,
-        crs="EPSG:32631", transform=transform, **options,
+        **{"crs": "EPSG:32631", "transform": transform} | options,
     ) as file:  # fmt: skip
         file.write(np.moveaxis(values, -1, 0))
     copy(part, path, driver=driver)
@@ -243,6 +317,62 @@ def test_labels_of_a_geotiff_lie_on_the_same_piece_of_earth(tmp_path, driver):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tif", "b.tif"]
 
 
+def test_pixels_of_a_geotiff_without_data_are_labelled_as_others_are(tmp_path):
+    values = RNG.random((40, 50, 2)).astype(np.float32)
+    values[3:9, 4:20] = np.nan
+    write_geotiff(tmp_path / "a.tif", values, nodata=np.nan)
+    assert np.array_equal(read_whole(open_regions(tmp_path / "a.tif", 2)), np.nan_to_num(values))
+    write_geotiff(tmp_path / "b.tif", values)  # a value that is none, and not said to be
+    assert np.isnan(read_whole(open_regions(tmp_path / "b.tif", 2))).any()
+
+
+def test_a_geotiff_with_ground_control_points_keeps_them(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.control import GroundControlPoint
+
+    points = [
+        GroundControlPoint(row=r, col=c, x=2 + c / 100, y=48 - r / 100)
+        for r, c in ((0, 0), (0, 200), (140, 0), (140, 200))
+    ]
+    write_geotiff(tmp_path / "a.tif", IMAGE, transform=None, crs="EPSG:4326", gcps=points)
+    open_regions(tmp_path / "a.tif", 2).write_labels(tmp_path / "b.tif", HeldLabels(LABELS), PALETTE)
+    with rasterio.open(tmp_path / "b.tif") as file:
+        found, crs = file.gcps
+        assert crs.to_epsg() == 4326
+        assert [(p.row, p.col, p.x, p.y) for p in found] == [(p.row, p.col, p.x, p.y) for p in points]
+        assert np.array_equal(file.read(1), LABELS)
+
+
+def test_overviews_of_labels_hold_no_classes_that_are_not_there(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    write_geotiff(tmp_path / "a.tif", IMAGE)
+    labels = np.where(np.indices((1200, 1300)).sum(0) % 2, 0, 2).astype(np.uint8)
+    greys = [(0, 0, 0), (100, 100, 100), (200, 200, 200)]  # between the first and the third lies the second
+    open_regions(tmp_path / "a.tif", 2).write_labels(tmp_path / "b.tif", HeldLabels(labels), greys)
+    with rasterio.open(tmp_path / "b.tif", overview_level=0) as file:
+        assert set(np.unique(file.read(1))) <= {0, 2}
+
+
+def test_colours_of_a_geotiff_with_a_colour_table(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    write_geotiff(tmp_path / "a.tif", LABELS[..., None])
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.write_colormap(1, {k: (*colour, 255) for k, colour in enumerate(PALETTE)})
+    reader = open_regions(tmp_path / "a.tif", 2)
+    assert reader.shape == (150, 210, 3)
+    assert np.array_equal(read_whole(reader), np.array(PALETTE, np.uint8)[LABELS])
+
+
+def test_scale_picks_the_coarsest_overview_of_a_geotiff_that_is_fine_enough(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    write_geotiff(tmp_path / "a.tif", np.tile(IMAGE, (4, 4, 1)))
+    with rasterio.open(tmp_path / "a.tif", "r+") as file:
+        file.build_overviews([2, 4, 8], rasterio.enums.Resampling.nearest)
+    reader = open_regions(tmp_path / "a.tif", 2)
+    for scale, rows in ((1.0, 600), (0.6, 600), (0.5, 300), (0.3, 300), (0.25, 150), (0.01, 75)):
+        assert reader.at(scale).shape[0] == rows
+
+
 def test_identity_tells_images_apart(tmp_path):
     zarr = pytest.importorskip("zarr")
     seen = []
@@ -260,6 +390,20 @@ def test_identity_tells_images_apart(tmp_path):
     assert seen[0] != seen[3]
 
 
+def test_identity_tells_another_version_of_an_image_apart(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.save_array(tmp_path / "a.zarr", IMAGE)
+    first = identity(open_regions(tmp_path / "a.zarr", 2))
+    zarr.open_array(tmp_path / "a.zarr", mode="r+").attrs["stain"] = "other"
+    assert identity(open_regions(tmp_path / "a.zarr", 2)) != first
+    middle = IMAGE.copy()
+    middle[76, 106] ^= 255
+    for name, values in (("b", IMAGE), ("c", middle)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, tile=(32, 32))
+    one, other = (identity(open_regions(tmp_path / f"{name}.tif", 2)) for name in "bc")
+    assert one["pixels"] != other["pixels"]
+
+
 def test_a_damaged_file_is_told_in_one_line(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", IMAGE, tile=(16, 16))
     data = (tmp_path / "a.tif").read_bytes()
@@ -267,3 +411,29 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path):
     with pytest.raises(RetintError, match=r"a\.tif: found") as caught:
         open_regions(tmp_path / "a.tif", 2)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", ["cut", "refused"])
+def test_labels_of_a_geotiff_that_a_full_disk_cut_off_are_told_and_not_there(tmp_path, monkeypatch, fault):
+    rasterio = pytest.importorskip("rasterio")
+    shutil = pytest.importorskip("rasterio.shutil")
+    from rasterio._err import CPLE_AppDefinedError
+
+    place = rasterio.transform.from_origin(500_000, 5_400_000, 0.5, 0.5)
+    with rasterio.open(
+        tmp_path / "a.tif", "w", driver="GTiff", height=150, width=210, count=3, dtype="uint8", crs="EPSG:32632", transform=place
+    ) as file:
+        file.write(np.moveaxis(IMAGE, -1, 0))
+    copy = shutil.copy
+
+    def full(source, target, **options):
+        if fault == "refused":
+            raise CPLE_AppDefinedError(3, 1, "write failed")
+        with rasterio.open(source, "r+") as file:
+            file.write(np.zeros((20, 20), np.uint8), 1, window=((120, 140), (180, 200)))
+        copy(source, target, **options)
+
+    monkeypatch.setattr(shutil, "copy", full)
+    with pytest.raises(RetintError, match=r"b\.tif: found that it cannot be written \((not all of it is there|write failed)\)"):
+        open_regions(tmp_path / "a.tif", 2).write_labels(tmp_path / "b.tif", HeldLabels(np.full(IMAGE.shape[:2], 2, np.uint8)), PALETTE)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]

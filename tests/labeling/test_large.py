@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from retint.images.tiff_regions import TiffRegions
 from retint.labeling import files, partial
 from retint.labeling.files import Wish, label_files
 from retint.labeling.large import LargeWish, label_large, sampled, thumbnail
-from retint.labeling.partial import Journal, PartialLabels, partial_folder
+from retint.labeling.partial import Journal, PartialLabels, begun_with, partial_folder
 from retint.network.hardware import threads_of
 
 RNG = np.random.default_rng(0)
@@ -120,22 +121,26 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(model, large, tmp_pat
 
 
 def test_work_with_other_settings_is_not_gone_on_with(model, large, tmp_path, monkeypatch):
-    def stop(self, box, labels):
-        raise KeyboardInterrupt
+    def stop(self, piece, **row):
+        if self.done:
+            raise KeyboardInterrupt
+        note(self, piece, **row)
 
+    note = Journal.note
     with monkeypatch.context() as patch:
-        patch.setattr(PartialLabels, "write", stop)
+        patch.setattr(Journal, "note", stop)
         with pytest.raises(KeyboardInterrupt):
-            label_files(model, [large], tmp_path / "out", Wish(3, overlay=False))
+            label_files(model, [large], tmp_path / "out", Wish(3, tile=32, overlay=False))
     for other, wish, word in (
-        (model, Wish(2, overlay=False), "steps"), (make_model(seed=1), Wish(3, overlay=False), "model"),
+        (model, Wish(2, tile=32, overlay=False), "steps"), (make_model(seed=1), Wish(3, tile=32, overlay=False), "model"),
     ):  # fmt: skip
         error = label_files(other, [large], tmp_path / "out", wish).failed[0]["error"]
         assert f"another {word}" in error
         assert "--overwrite" in error
     time.sleep(0.01)
     os.utime(large)
-    assert "another image" in label_files(model, [large], tmp_path / "out", Wish(3)).failed[0]["error"]
+    (failed,) = label_files(model, [large], tmp_path / "out", Wish(3, tile=32)).failed
+    assert re.search(r"another image \({'stored': [^}]*}; now {'stored': [^}]*}\)", failed["error"])  # what differs, and no more
     assert not label_files(model, [large], tmp_path / "out", Wish(2, overwrite=True)).failed
 
 
@@ -183,7 +188,24 @@ def test_a_lane_that_fails_ends_the_other_one_too(model, large, tmp_path, monkey
         label_large(model, open_regions(large, 2), tmp_path / "out.tif", LargeWish(2, tile=(16, 80)))
     assert len(done) < 10  # of 25 bands
     assert not (tmp_path / "out.tif").exists()
-    assert partial_folder(tmp_path / "out.tif").exists()
+    assert not partial_folder(tmp_path / "out.tif").exists()  # nothing was done
+
+
+def test_work_of_which_nothing_was_done_stands_in_no_way(model, large, tmp_path, monkeypatch):
+    def fail(self, box, labels):
+        raise RetintError("a.tif: found NaN")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialLabels, "write", fail)
+        assert label_files(model, [large], tmp_path / "out", Wish(3)).failed
+    assert not list((tmp_path / "out").iterdir())
+    target = tmp_path / "a.tif"
+    partial_folder(target).mkdir()
+    (partial_folder(target) / "journal").write_text('{"image": 1}\n')  # of a run that was killed at its beginning
+    with Journal(target, {"image": 2}) as journal:
+        journal.note(0)
+    assert begun_with(target) == {"image": 2}
+    assert begun_with(tmp_path / ("a" * 250)) is None
 
 
 def test_a_line_that_was_not_written_whole_does_not_count(tmp_path):
@@ -200,6 +222,53 @@ def test_a_line_that_was_not_written_whole_does_not_count(tmp_path):
         journal.note(1, pixels=[3])
     with Journal(target, {"image": 1}) as journal:
         assert journal.done[1]["pixels"] == [3]
+
+
+def test_nothing_is_done_twice_by_threads_that_note_at_once(tmp_path):
+    target = tmp_path / "a.tif"
+    with Journal(target, {"image": 1}) as journal, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda piece: journal.note(piece, pixels=list(range(400))), range(300)))
+    with Journal(target, {"image": 1}) as journal:
+        assert sorted(journal.done) == list(range(300))
+
+
+def test_two_threads_never_write_a_line_at_once(tmp_path, monkeypatch):
+    inside, most, append = [], [], Journal._append
+
+    def slow(self, row):
+        inside.append(row)
+        most.append(len(inside))
+        time.sleep(0.01)
+        append(self, row)
+        inside.pop()
+
+    monkeypatch.setattr(Journal, "_append", slow)
+    with Journal(tmp_path / "a.tif", {}) as journal, ThreadPoolExecutor(4) as pool:
+        list(pool.map(journal.note, range(8)))
+    assert max(most) == 1
+
+
+def test_a_folder_that_could_not_be_gone_on_with_is_free_again(tmp_path):
+    target = tmp_path / "a.tif"
+    with Journal(target, {"image": 1, "steps": 2}) as journal:
+        journal.note(0)
+    with pytest.raises(RetintError, match="another steps") as held:  # noqa: F841, keeps the traceback, and all in it
+        Journal(target, {"image": 1, "steps": 3})
+    with Journal(target, {"image": 1, "steps": 2}):
+        pass
+
+
+def test_labels_of_another_length_are_not_gone_on_with(tmp_path):
+    target = tmp_path / "a.tif"
+    with Journal(target, {}) as journal:
+        PartialLabels(journal, (6, 7))
+        journal.note(0)
+    file = partial_folder(target) / "labels"
+    file.write_bytes(file.read_bytes()[:20])
+    with Journal(target, {}) as journal:
+        labels = PartialLabels(journal, (6, 7))
+        assert not journal.done
+        assert labels.read(((0, 6), (0, 7))).shape == (6, 7)
 
 
 def test_labels_in_a_file_are_written_and_read_by_region(tmp_path):

@@ -1,19 +1,32 @@
 """What to label next: properties of the choice, and the door."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from made import disc_card, fresh, make_model, model_file, scene, write_set
+from made import disc_card, fresh, make_model, model_file, values, write_set
 from retint.cli.main import main
 from retint.errors import RetintError
-from retint.images import write_volume_labels
+from retint.images import read_image, write_volume_labels
 from retint.labeling import Model
+from retint.labeling.doubt import doubt_of
 from retint.labeling.layout import distances, layout, most_doubted
-from retint.labeling.nextup import Candidate, candidate, choose, find_unlabelled, next_images
+from retint.labeling.nextup import (
+    Candidate,
+    Choice,
+    Order,
+    candidate,
+    choose,
+    find_unlabelled,
+    framed,
+    next_images,
+    write_pictures,
+)
+from retint.pictures import displayable
 
 
 @pytest.fixture
@@ -43,8 +56,17 @@ def test_what_is_like_a_labelled_image_comes_late():
     images = [made_up("a", 0.5, [0.8, 0.2]), made_up("b", 0.4, [0.3, 0.7])]
     labelled = np.tile(np.array([[0.8], [0.2]], np.float32), (1, 16))
     assert [c.candidate.image.name for c in choose(images, [labelled], 2)] == ["b", "a"]
+    labelled[:, 3:] = np.nan  # what is labelled in part counts there
+    assert [c.candidate.image.name for c in choose(images, [labelled], 2)] == ["b", "a"]
     nothing = np.full((2, 16), np.nan, np.float32)
     assert [c.candidate.image.name for c in choose(images, [nothing], 2)] == ["a", "b"]
+
+
+def test_the_nearest_of_all_that_were_chosen_counts():
+    images = [made_up("a", 1, [1, 0]), made_up("b", 0.9, [0, 1]), made_up("c", 0.8, [1, 0]), made_up("d", 0.1, [0.5, 0.5])]
+    chosen = choose(images, [], 3)
+    assert [c.candidate.image.name for c in chosen] == ["a", "b", "d"]
+    assert chosen[2].distance == pytest.approx(0.5)
 
 
 def test_distances_leave_unlabelled_parts_out():
@@ -78,17 +100,33 @@ def test_layout_is_the_mean_of_each_part():
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_a_candidate_agrees_with_its_labeling(two, scale):
-    image, _ = scene(np.random.default_rng(0), (50, 70))
-    labeling = two.label(image, 3, scale=scale)
+def test_a_candidates_doubt_is_that_of_its_label_cells_at_the_cards_temperature(scale):
+    plain = make_model("fig-9-17")  # a cell to a pixel
+    model = Model(plain._folded, replace(plain.card, temperature=2.0), "cpu", "float32")
+    labeling = model.label(values(40, 60, 3), 2, scale=scale)
+    soft = labeling.estimate**0.5
+    doubt = doubt_of(soft / soft.sum(0), "entropy")
     one = candidate(Path("a"), labeling, 16)
-    assert one.doubt == pytest.approx(labeling.doubt().mean(), abs=0.05)
-    for (first, last), n in zip(one.region, (50, 70), strict=True):
-        assert 0 <= first < last <= n
-        assert last - first <= 17
-    box = tuple(slice(*span) for span in one.region)
-    assert one.region_doubt == pytest.approx(labeling.doubt()[box].mean(), abs=0.1)
-    assert one.region_doubt >= one.doubt
+    assert one.doubt == pytest.approx(doubt.mean(), abs=1e-4)
+    assert [b - a for a, b in one.region] == [16, 16]
+    assert all(0 <= first < last <= n for (first, last), n in zip(one.region, (40, 60), strict=True))
+    inside = tuple(slice(int(a * scale), int(b * scale)) for a, b in one.region)
+    assert one.region_doubt == pytest.approx(doubt[inside].mean(), abs=1e-4)
+    assert one.region_doubt > one.doubt
+
+
+def test_a_region_is_a_quarter_of_the_image_along_each_axis_unless_told():
+    labeling = make_model("fig-9-17").label(values(40, 60, 3), 2)
+    for side, sides in ((None, [10, 15]), (7, [7, 7])):
+        assert [b - a for a, b in candidate(Path("a"), labeling, side).region] == sides
+
+
+def test_cells_beyond_the_image_are_not_doubted():
+    labeling = make_model("small-8-4").label(values(20, 20, 3), 2)
+    assert labeling.estimate.shape == (3, 6, 6)
+    inside = doubt_of(labeling.estimate[:, :5, :5], "entropy")
+    assert abs(inside.mean() - doubt_of(labeling.estimate, "entropy").mean()) > 1e-4
+    assert candidate(Path("a"), labeling).doubt == pytest.approx(inside.mean(), abs=1e-6)
 
 
 def test_images_without_labels_are_those_to_choose_from(two, tmp_path):
@@ -122,6 +160,29 @@ def test_volumes_have_regions_too(tmp_path):
     assert row["region"]["slices"][1] <= 8
 
 
+def choice(path, region):
+    return Choice(Candidate(path, 0.5, np.zeros((2, 16), np.float32), region, 0.5), 1.0)
+
+
+def test_the_picture_of_a_volume_shows_the_slice_of_its_region(tmp_path):
+    pytest.importorskip("zarr")
+    voxels, path = values(9, 20, 30), tmp_path / "a.ome.zarr"
+    write_volume_labels(path, voxels, [])
+    write_pictures(Order([choice(path, ((6, 9), (2, 9), (5, 15)))], 0, 1), tmp_path / "out", 3)
+    shown = read_image(tmp_path / "out" / "a.next.png")
+    assert np.array_equal(shown, framed(displayable(voxels[7][..., None]), (2, 9), (5, 15)))
+
+
+def test_pictures_of_images_of_one_name_do_not_replace_each_other(tmp_path):
+    choices = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(values(20, 30, 3)).save(tmp_path / name / "a.png")
+        choices.append(choice(tmp_path / name / "a.png", ((2, 9), (5, 15))))
+    write_pictures(Order(choices, 0, 2), tmp_path / "out", 2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2.a.next.png", "a.next.png"]
+
+
 def test_the_verb(two, tmp_path, capsys):
     model_file(tmp_path / "two.safetensors", two.card)
     folder = write_set(tmp_path / "set", 3) / "images"
@@ -140,3 +201,12 @@ def test_the_verb(two, tmp_path, capsys):
     assert f"  1. {row['image']}: worth" in capsys.readouterr().out
     assert main(["next", str(tmp_path / "nowhere"), *arguments[2:]]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("labels", [np.full((48, 64), 7, np.uint8), np.zeros((48, 64, 3), np.uint8)])
+def test_labels_that_are_none_are_told_before_the_work(two, tmp_path, labels):
+    root = write_set(tmp_path / "set", 3)
+    (root / "labels" / "scene2.png").unlink()
+    Image.fromarray(labels).save(root / "labels" / "scene1.png")
+    with pytest.raises(RetintError, match=r"scene1\.png"):
+        find_unlabelled([root], two)

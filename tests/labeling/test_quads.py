@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from retint.labeling import quads
 from retint.labeling.quads import labels_between, possible
 
 
@@ -23,6 +24,13 @@ def test_they_are_those_of_interpolated_scores(rows, columns, down, across, clas
     factors = float(down), float(across)
     full = F.interpolate(scores[None], scale_factor=factors, mode="bilinear", align_corners=False)[0]
     assert torch.equal(labels_between(scores, (down, across)), full.argmax(0).to(torch.uint8))
+
+
+def test_squares_that_are_mixed_a_few_at_a_time_are_mixed_alike(monkeypatch):
+    scores = torch.randn(3, 6, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole = labels_between(scores, (4, 2))
+    monkeypatch.setattr(quads, "_VALUES", 5 * 3 * 8)
+    assert torch.equal(labels_between(scores, (4, 2)), whole)
 
 
 def test_where_all_agree_nothing_is_interpolated():

@@ -19,16 +19,6 @@ from retint.network import architecture
 RNG = np.random.default_rng(0)
 
 
-def lively(arch, channels=3, seed=0):
-    """A model whose labels vary and change from step to step."""
-    model = make_model(arch, channels, seed=seed)
-    with torch.no_grad():
-        for part in (model._folded.W, model._folded.V):
-            for unit in part:
-                unit.conv.weight.mul_(3)
-    return model
-
-
 @pytest.mark.parametrize("arch", ["fig-9-17", "small-2", "small-8-4", "jain-2007", "slices-2"])
 @given(bands=st.lists(st.integers(1, 4), min_size=1, max_size=4), across=st.sampled_from((1, 2, 4, 6)))
 def test_rows_equal_the_whole_at_every_step(arch, bands, across):
@@ -67,7 +57,7 @@ def test_networks_whose_planes_change_their_size_are_left_out():
      ("small-8-4", (90, 117), None, 1.0, 16), ("small-4", (70, 61), 48, 0.7, 8), ("slices-2", (12, 24, 20), (16, 16, 16), 1.0, None)],
 )  # fmt: skip
 def test_lanes_pieces_and_blocks_equal_the_whole(arch, size, tile, scale, block):
-    model = lively(arch)
+    model = make_model(arch)
     image = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
     whole = model.label(image, 3, scale=scale)
     assert len(np.unique(whole.labels)) > 1
@@ -90,7 +80,7 @@ def test_lanes_pieces_and_blocks_equal_the_whole(arch, size, tile, scale, block)
 
 
 def test_changes_are_counted_alike_in_bfloat16_whole_by_region_and_in_sessions():
-    model, steps = lively("small-8-4"), 12
+    model, steps = make_model("small-8-4"), 12
     image = RNG.integers(0, 256, (64, 96, 3), dtype=np.uint8)
     whole = model.label(image, steps, precision="bfloat16")
     network, source = model.network("bfloat16"), Source(image, model.card, model.dims, "image")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from made import fresh, make_model
 from retint.errors import RetintError
 from retint.labeling import Model, load
+from retint.labeling.kept import TOLERANCE
 from retint.labeling.region import SIDE
 from retint.network import architecture
 
@@ -110,6 +111,32 @@ def test_equals_labelling_anew_at_another_scale(scale):
     assert_as_anew(session, model, image, 3, scale=scale)
 
 
+@pytest.mark.parametrize("arch", ["small-4", "small-8-4"])
+def test_from_a_start_that_holds_its_hints_it_continues_as_if_never_stopped(arch):
+    model, image = MODELS[arch], picture((61, 50))
+    hints = np.full((61, 50), 255, np.uint8)
+    hints[9, 3:40], hints[20:50, 17] = 2, 1  # thinner than a cell
+    saved, through = model.label(image, 2, hints=hints), model.label(image, 4, hints=hints)
+    for start in (saved, saved.estimate):
+        session = model.session(image, steps=2, start=start)
+        session.add(hints)
+        found = session.labeling
+        assert np.abs(found.probabilities - through.probabilities).max() < 1e-5
+        assert np.array_equal(found.labels, through.labels)
+        assert found.drifts == pytest.approx(through.drifts[2:], abs=1e-5)
+        assert_as_anew(session, model, image, 2, start)
+
+
+def test_a_start_that_does_not_hold_the_hints_takes_them():
+    model, image, start = MODELS["small-4"], picture((61, 50)), np.zeros((61, 50), np.uint8)
+    session = model.session(image, steps=2, start=start)
+    session.stroke(2, [(9, 3), (30, 40)], width=1)
+    both = np.where(session.hints != 255, session.hints, start)
+    anew = model.label(image, 2, start=both, hints=session.hints)
+    assert np.abs(session.labeling.probabilities - anew.probabilities).max() < 1e-4
+    assert session.labeling.drifts == pytest.approx(anew.drifts, abs=1e-5)
+
+
 @pytest.mark.parametrize("arch", ["small-4", "small-8-4", "plain"])
 def test_a_local_change_of_the_image_and_more_steps(arch):
     model, image = MODELS[arch], picture((70, 83))
@@ -150,9 +177,9 @@ def test_in_bfloat16_many_edits_stay_near_labelling_anew(arch):
         edit(session, chance, (70, 90))
     anew = model.label(image, 4, hints=session.hints, precision="bfloat16")
     moved = np.abs(session.labeling.estimate - anew.estimate)
-    assert moved.mean() < 0.005
+    assert moved.mean() < TOLERANCE[torch.bfloat16]
     assert moved.max() < 0.2
-    assert (session.labels != anew.labels).mean() < 0.02
+    assert (session.labels != anew.labels).mean() < 0.04
     session.clear()
     assert np.abs(session.labeling.estimate - first.estimate).mean() < 0.005
 
@@ -199,6 +226,47 @@ def test_undo_and_redo():
     assert session.strokes == ()
     session.undo()
     assert len(session.strokes) == 2
+
+
+def test_a_labeling_stays_as_it_was_when_the_session_goes_on():
+    model, image = MODELS["small-4"], picture((40, 50))
+    session = model.session(image, steps=2)
+    session.stroke(1, [(5, 5), (20, 30)])
+    taken = session.labeling
+    labels, estimate, probabilities = taken.labels.copy(), taken.estimate.copy(), taken.probabilities.copy()
+    session.stroke(2, [(6, 5), (30, 10)], width=9)
+    session.change(255 - image[:20, :20], (0, 0))
+    session.remove(0)
+    assert np.array_equal(taken.labels, labels)
+    assert np.array_equal(taken.estimate, estimate)
+    assert np.array_equal(taken.probabilities, probabilities)
+
+
+def test_a_stroke_is_counted_from_the_end_too():
+    session = MODELS["small-4"].session(picture((40, 50)), steps=1)
+    session.stroke(1, [(5, 5)])
+    session.stroke(2, [(30, 30)])
+    session.remove(-1)
+    assert [stroke.labels.min() for stroke in session.strokes] == [1]
+    assert session.hints[30, 30] == 255
+
+
+def test_strokes_stand_to_the_pixel_after_further_steps_and_other_images_too():
+    model, image = MODELS["small-4"], picture((40, 50))
+    session = model.session(image, steps=2)
+    for k in range(3):
+        session.stroke(k, [(9 + 10 * k, 13)], width=1)  # of a cell's sixteen pixels one
+    session.advance(1)
+    assert [session.labels[9 + 10 * k, 13] for k in range(3)] == [0, 1, 2]
+    session.change(255 - image, (0, 0))
+    assert [session.labels[9 + 10 * k, 13] for k in range(3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("steps", "settled"), [(2, False), (3, False), (60, True)])
+def test_a_session_says_whether_it_has_settled(steps, settled):
+    model, image = MODELS["small-8-4"], picture((40, 50))
+    labeling = model.session(image, steps=steps).labeling
+    assert labeling.settled == model.label(image, steps).settled == (labeling.changes[-1] == 0) == settled
 
 
 def test_only_what_can_change_is_computed(monkeypatch):
@@ -257,6 +325,7 @@ def test_memory_is_known_beforehand(arch, started):
     [
         (lambda s: s.stroke(3, [(1, 1)]), "class 3: the model has 0 class0, 1 class1, 2 class2"),
         (lambda s: s.stroke("tree", [(1, 1)]), "class tree"),
+        (lambda s: s.stroke(-1, [(1, 1)]), "class -1"),
         (lambda s: s.stroke(1, [(-9, 4)]), "nothing is drawn inside the image's 40 x 50 pixels"),
         (lambda s: s.stroke(1, [1, 2, 3]), "points: expected"),
         (lambda s: s.stroke(1, []), "points: expected"),

@@ -24,6 +24,14 @@ def frames(count=4, seed=0):
     return [np.roll(image, k, axis=1) for k in range(count)]
 
 
+def film(folder, images):
+    """A film as a folder of numbered frames."""
+    folder.mkdir()
+    for k, frame in enumerate(images):
+        Image.fromarray(frame).save(folder / f"{k}.png")
+    return folder
+
+
 @pytest.mark.parametrize("still", [False, True])
 def test_each_frame_begins_from_the_one_before(model, still):
     images = frames()
@@ -182,6 +190,53 @@ def test_a_clip_becomes_an_overlay_labels_and_a_summary(model, clip, tmp_path):
     assert sum(row["fractions"].values()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("options", [{"scale": 0.5}, {"prior": True}, {"still": True}, {"frame_steps": 3}])
+def test_what_is_wished_of_a_film_is_done_at_every_frame(model, tmp_path, options):
+    of_images = {name: value for name, value in options.items() if name in ("scale", "prior")}
+    of_films = {name: value for name, value in options.items() if name not in of_images}
+    wish = ClipWish(Wish(steps=2, overlay=False, **of_images), **of_films)
+    label_clips(model, [film(tmp_path / "film", frames(3))], tmp_path / "out", wish)
+    video, plain = VideoLabeler(model, 2, **options), VideoLabeler(model, 2)
+    differs = False
+    for k, frame in enumerate(frames(3)):
+        expected = video.label(frame).labels
+        assert np.array_equal(read_labels(tmp_path / "out" / "film.labels" / f"{k}.png"), expected)
+        differs |= not np.array_equal(plain.label(frame).labels, expected)
+    assert differs
+
+
+def test_the_summary_tells_flicker_where_still_apart(model, tmp_path):
+    images = [frames(1)[0], frames(1)[0]]
+    images[1][:, 20:] = np.roll(images[0], 3, 1)[:, 20:]
+    folder = film(tmp_path / "film", images)
+    row = label_clips(model, [folder], tmp_path / "out", ClipWish(Wish(overlay=False))).clips[0]
+    video = VideoLabeler(model)
+    for frame in images:
+        video.label(frame)
+    flicker = video.flicker
+    assert flicker.share != flicker.still_share
+    assert (row["flicker"], row["flicker_where_still"]) == (round(flicker.share, 6), round(flicker.still_share, 6))
+
+
+def test_a_shorter_film_of_the_same_name_leaves_no_labels_of_the_longer_one(model, tmp_path):
+    folder, wish = film(tmp_path / "film", frames(4)), ClipWish(Wish(steps=1, overlay=False, overwrite=True))
+    label_clips(model, [folder], tmp_path / "out", wish)
+    for k in (2, 3):
+        (folder / f"{k}.png").unlink()
+    row = label_clips(model, [folder], tmp_path / "out", wish).clips[0]
+    assert sorted(path.name for path in (tmp_path / "out" / "film.labels").iterdir()) == ["0.png", "1.png"]
+    assert row["frames"] == 2
+    assert sum(row["fractions"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_film_that_fails_has_no_summary_of_an_earlier_time(model, tmp_path):
+    folder, wish = film(tmp_path / "film", frames(2)), ClipWish(Wish(steps=1, overlay=False, overwrite=True))
+    assert label_clips(model, [folder], tmp_path / "out", wish).clips
+    Image.fromarray(frames(1)[0][:-2]).save(folder / "2.png")
+    assert label_clips(model, [folder], tmp_path / "out", wish).failed
+    assert not (tmp_path / "out" / "film.json").exists()
+
+
 def test_numbered_frames_keep_their_names(model, tmp_path):
     folder = tmp_path / "drive"
     folder.mkdir()
@@ -226,11 +281,7 @@ def test_one_bad_clip_does_not_stop_the_others(model, clip, tmp_path):
 
 def test_frames_of_two_sizes_keep_those_before(model, tmp_path):
     pytest.importorskip("av")
-    folder = tmp_path / "drive"
-    folder.mkdir()
-    Image.fromarray(frames(1)[0]).save(folder / "1.png")
-    Image.fromarray(frames(1)[0][:-2]).save(folder / "2.png")
-    outcome = label_clips(model, [folder], tmp_path / "out")
+    outcome = label_clips(model, [film(tmp_path / "drive", [frames(1)[0], frames(1)[0][:-2]])], tmp_path / "out")
     assert "drive: frame 1: has shape (46, 64, 3)" in outcome.failed[0]["error"]
     assert len(list(open_film(tmp_path / "out" / "drive.overlay.mp4").frames())) == 1
 
@@ -263,11 +314,8 @@ def test_networks_that_begin_from_no_labels_label_no_films(arch, tmp_path):
     model = make_model(arch)
     with pytest.raises(RetintError, match="fixed number of steps at once"):
         VideoLabeler(model)
-    for number, frame in enumerate(frames(2)):
-        (tmp_path / "film").mkdir(exist_ok=True)
-        Image.fromarray(frame).save(tmp_path / "film" / f"{number}.png")
     with pytest.raises(RetintError, match="label the frames as images"):
-        label_clips(model, [tmp_path / "film"], tmp_path / "out")
+        label_clips(model, [film(tmp_path / "film", frames(2))], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -296,3 +344,20 @@ def test_a_film_that_was_cut_off_is_told_and_has_no_summary(model, tmp_path):
         outcome = label_clips(model, [tmp_path / "cut" / name], tmp_path / "out", ClipWish(Wish(1)))
         assert "where the file ends" in outcome.failed[0]["error"] or "cannot be read" in outcome.failed[0]["error"]
         assert not (tmp_path / "out" / name).with_suffix(".json").exists()
+
+
+@pytest.mark.parametrize(("films", "word"), [(("x", "x.labels"), "labels"), (("x", "x.overlay.mp4"), "overlay")])
+def test_a_film_that_was_named_is_never_replaced(model, tmp_path, films, word):
+    frame, _ = scene(np.random.default_rng(0))
+    for name in films:
+        if name.endswith(".mp4"):
+            with film_writer(tmp_path / name, Fraction(5)) as put:
+                put(frame)
+            continue
+        (tmp_path / name).mkdir()
+        Image.fromarray(frame).save(tmp_path / name / "0.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    wish = ClipWish(Wish(1, overlay=word == "overlay", overwrite=True), labels=word == "labels")
+    with pytest.raises(RetintError, match=f"the {word} of .*x would replace the film .*{films[1]}; choose another folder"):
+        label_clips(model, [tmp_path / name for name in films], tmp_path, wish)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.nn import functional as F
 
+from made import write_set
+from retint.data import open_dataset
+from retint.learning import examples
 from retint.learning.augment import Augmentation, view
 from retint.learning.average import Average
-from retint.learning.misled import misled
+from retint.learning.examples import Batches, Examples
+from retint.learning.misled import _region, _thinned, misled
 from retint.learning.objective import Objective
 from retint.learning.overlap import lovasz_softmax
 from retint.learning.progress import Progress
@@ -26,6 +32,12 @@ def chance(seed=0):
 def objective(**options):
     torch.manual_seed(0)
     return Objective(RecurrentNetwork(architecture("small-4"), 3, 4), torch.ones(4), **options)
+
+
+def batches(root, count, crop, aimed=0.5):
+    """Batches of two from a set of so many scenes."""
+    shown = Examples(open_dataset(write_set(root, count)).splits["all"].pairs, 3, 2)
+    return Batches(shown, 2, crop, (0.4,) * 3, (0.2,) * 3, Augmentation(), aimed, 0)
 
 
 def test_soft_labels_are_shares_of_the_labelled_pixels():
@@ -78,6 +90,16 @@ def test_lines_along_errors_keep_to_one_of_them(monkeypatch):
     assert ((large > 0) != (small > 0)).all()
     assert (large > 0).sum() > 50
     assert large.max() > 100
+
+
+def test_a_line_along_an_error_stays_in_one_class(monkeypatch):
+    labels = torch.zeros(1, 60, 80, dtype=torch.int64)
+    labels[:, 30:] = 1
+    monkeypatch.setattr("retint.learning.strokes._ALONG", 1.0)
+    monkeypatch.setattr("retint.learning.strokes._MOST", 0)
+    for seed in range(20):
+        drawn = strokes(labels, torch.full_like(labels, 2), 255, chance(seed))
+        assert len(labels[drawn].unique()) == 1
 
 
 @pytest.mark.parametrize("size", [(24, 32), (5, 24, 32)])
@@ -133,6 +155,20 @@ def test_a_swapped_region_is_one_connected_region_of_a_class(monkeypatch):
     assert regions == {None, (2, 2, 3, 5), (8, 8, 10, 10)}  # class 0 fills more than a quarter of the view
 
 
+def test_what_is_not_labelled_is_no_region_that_could_mislead():
+    labels = np.zeros((12, 12), np.int64)  # more than a quarter of the view
+    labels[2:5, 2:5] = 255
+    for seed in range(20):
+        assert not _region(labels, chance(seed)).any()
+    assert not _region(np.full((4, 4), 255), chance()).any()
+
+
+def test_planes_that_stay_are_as_much_larger_as_others_are_gone():
+    thinned = _thinned(torch.ones(2, 40, 3, 3), torch.tensor([True, False]), chance(1))
+    assert (thinned[0] == 0).any()
+    assert thinned.mean((1, 2, 3)).tolist() == pytest.approx([1, 1])
+
+
 def test_hinted_views_alone_are_misled_and_their_detail_is_not(monkeypatch):
     torch.manual_seed(0)
     fine, seen = Objective(RecurrentNetwork(architecture("small-8-4"), 3, 4), torch.ones(4), hinted=1.0, misled=1.0), []
@@ -165,6 +201,18 @@ def test_hints_stand_in_the_estimates_that_training_goes_on_from():
     assert seen[-1].max() < 1  # a network just begun is never certain
 
 
+def test_pixels_that_strokes_hold_cost_nothing_afterwards(monkeypatch):
+    both, seen = objective(hinted=1.0, window=2), []
+    pixels_loss = both.pixels_loss
+    monkeypatch.setattr(
+        both, "pixels_loss", lambda logits, labels, *rest: seen.append(labels) or pixels_loss(logits, labels, *rest)
+    )
+    both(torch.randn(2, 3, 64, 64, generator=chance()), torch.randint(4, (2, 64, 64), generator=chance()), seed=3)
+    first, *late = [int((labels == 255).sum()) for labels in seen]
+    assert first == 0
+    assert late[0] == late[1] > 0
+
+
 def test_the_overlap_loss_of_certain_labels_is_one_minus_the_mean_iou():
     labels = torch.randint(3, (200,), generator=chance(1))
     given = torch.randint(3, (200,), generator=chance(2))
@@ -192,6 +240,26 @@ def test_unlabelled_pixels_cost_nothing():
     value = loss(image, labels, 3)
     value.backward()
     assert float(value.detach()) > 0
+
+
+def test_classes_weigh_as_they_are_told_and_ignored_pixels_do_not():
+    weights = torch.tensor([1.0, 5.0, 0.2])
+    loss = Objective(RecurrentNetwork(architecture("fig-9-17"), 3, 3), weights)
+    logits, labels = torch.randn(1, 3, 20, 20, generator=chance()), torch.randint(3, (1, 20, 20), generator=chance())
+    labels[:, :5] = 255
+    expected = F.cross_entropy(logits[..., 5:, :], labels[:, 5:], weight=weights)
+    assert float(loss.pixels_loss(logits, labels, chance())) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_how_far_a_pass_wanders_is_drawn_few_steps_likelier_than_many(monkeypatch):
+    loss, counts, far = objective(wander=9), [], []
+    monkeypatch.setattr(loss.network, "step", lambda context, estimate: counts.append(1) or estimate)
+    for seed in range(200):
+        counts.clear()
+        loss._wander(torch.zeros(1), torch.full((1, 4, 4, 4), 1 / 4), None, chance(seed))
+        far.append(len(counts))
+    assert (min(far), max(far)) == (0, 9)
+    assert 2 < np.mean(far) < 3.5
 
 
 def test_memory_holds_the_window_alone_however_far_it_wanders():
@@ -245,6 +313,52 @@ def test_beyond_the_image_nothing_is_labelled():
     assert int((truth == 0).sum()) == 100
 
 
+def test_beyond_the_image_batches_are_zero(tmp_path):
+    shown = batches(tmp_path / "set", 2, (80, 90))
+    for number in range(3):
+        images, labels = shown(number)
+        outside = (labels == 255)[:, None].expand_as(images)
+        assert outside.any()
+        assert not images[outside].any()
+        assert images[~outside].any()
+
+
+def test_every_lap_shows_every_image_once_in_another_order(tmp_path):
+    shown = batches(tmp_path / "set", 6, (16, 16))
+    orders = [shown._permutation(lap).tolist() for lap in range(4)]
+    assert all(sorted(order) == list(range(6)) for order in orders)
+    assert len({tuple(order) for order in orders}) > 2
+    assert examples.chance(0, -1) != examples.chance(0, (1 << 32) - 1)
+
+
+@pytest.mark.parametrize("aimed", [0.0, 0.2, 1.0])
+def test_so_many_views_are_aimed_as_was_asked_for(tmp_path, aimed):
+    shown = batches(tmp_path / "set", 1, (16, 16), aimed)
+    found = [shown._aim(0, chance(seed)) is not None for seed in range(200)]
+    assert np.mean(found) == pytest.approx(aimed, abs=0.08)
+
+
+def test_views_are_never_aimed_at_unlabelled_pixels(tmp_path):
+    root = write_set(tmp_path / "set", 1)
+    (file,) = (root / "labels").iterdir()
+    with Image.open(file) as image:
+        labels = np.array(image)
+    labels[:20] = 255
+    Image.fromarray(labels).save(file)
+    points = Examples(open_dataset(root).splits["all"].pairs, 3, 2).points(0)
+    assert set(points) == set(np.unique(labels[20:]).tolist())
+    assert all((labels[tuple(places.T)] == value).all() for value, places in points.items())
+
+
+def test_a_signed_image_keeps_its_negative_values_in_another_light():
+    image = torch.rand(1, 40, 40, generator=chance()) * 2 - 1
+    light = Augmentation(**{**vars(STILL), "light": 0.5})
+    for seed in range(6):
+        seen, *_ = view(image, torch.zeros(40, 40, dtype=torch.long), (40, 40), None, light, chance(seed))
+        same = max(abs(np.corrcoef(seen[0].flatten(), one.flatten())[0, 1]) for one in (image[0], image[0].flip(1)))
+        assert same > 0.9999  # contrast and gain alone
+
+
 def test_views_in_another_light_stay_finite():
     image = torch.rand(5, 30, 30, generator=chance())
     for seed in range(20):
@@ -271,6 +385,15 @@ def test_the_average_follows():
     assert np.all(np.diff(values) >= 0)
     assert values[0] < 1
     assert values[-1] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_average_is_faster_at_the_beginning():
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    average = Average(network, 0.999)
+    torch.nn.init.ones_(network.weight)
+    average.follow(network, 0)
+    assert float(average.network.weight) == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
@@ -319,6 +442,21 @@ def test_a_window_is_given_what_labelling_gives_the_first_step():
             fixed, rest = hints
             expected = rest * torch.softmax(logits, 1) + network.architecture.emphasis * fixed
             assert torch.allclose(fed, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("spoilt", [0.0, 1.0])
+def test_spoilt_windows_begin_from_the_truth_spoilt_and_others_from_the_estimate(spoilt):
+    network = build(architecture("small-4"), 3, 3).eval()
+    objective = Objective(network, torch.ones(3), spoilt=spoilt, hinted=0.0, wander=0)
+    image, labels = torch.randn(2, 3, 32, 32), torch.randint(3, (2, 32, 32))
+    with torch.no_grad():
+        context = network.context(image)
+        logits = network.logits(context, None)
+        for seed in range(6):
+            fed, hints, drawn = objective._begun(context, logits, labels, torch.tensor([False, False]), chance(seed))
+            assert (hints, drawn) == (None, None)
+            same = [torch.allclose(a, b, atol=1e-6) for a, b in zip(fed, torch.softmax(logits, 1), strict=True)]
+            assert same == [not spoilt] * 2
 
 
 def test_a_view_of_tags_may_be_no_whole_number_of_periods():

@@ -1,13 +1,19 @@
 """Learning from tags of images."""
 
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import retint
 from made import write_set
 from retint.data import open_dataset, write_tags
 from retint.errors import DataProblems, RetintError
 from retint.learning import Settings, train
+from retint.learning.augment import Augmentation
 from retint.learning.tags import TaggedBatches, TagObjective
 from retint.network import CATALOGUE, build
 from retint.network.aggregation import aggregate, merged
@@ -42,6 +48,28 @@ def test_own_labels_are_among_the_tags_and_sure():
     assert set(labels.unique().tolist()) <= {1, 3, 255}
     alone = TagObjective.own_labels(logits, torch.tensor([[0.0, 0.0, 1.0, 0.0]]), torch.ones(1, 1, 9, 9))
     assert (alone == 2).all()
+
+
+def test_own_labels_are_none_outside_the_image_and_where_no_class_is_sure():
+    logits, inside = torch.zeros(1, 3, 9, 15), torch.ones(1, 1, 9, 15)
+    logits[:, 1, :, :5], logits[:, 2, :, 10:] = 20.0, 20.0
+    inside[..., :2, :] = 0
+    labels = TagObjective.own_labels(logits, torch.ones(1, 3), inside)[0]
+    assert (labels[:2] == 255).all()
+    assert (labels[2:, 7] == 255).all()  # three are as likely there
+    assert (labels[2:, 0] == 1).all()
+    assert (labels[2:, -1] == 2).all()
+
+
+def test_what_lies_outside_the_image_has_no_part_in_its_scores(monkeypatch):
+    module, seen = import_module("retint.learning.tags"), []
+    monkeypatch.setattr(module, "aggregate", lambda scores, cells: seen.append(cells) or aggregate(scores, cells))
+    inside = torch.ones(1, 1, 32, 32)
+    inside[..., 16:] = 0
+    objective = TagObjective(build(CATALOGUE["small-4"], 3, 3), False, 3)
+    objective(torch.randn(1, 3, 32, 32), torch.tensor([[1.0, 0.0, 1.0]]), inside)
+    assert len(seen) == 3
+    assert all(cells[0, 0].tolist() == [[1.0] * 4 + [0.0] * 4] * 8 for cells in seen)
 
 
 @pytest.mark.parametrize("single", [True, False])
@@ -98,17 +126,22 @@ def test_an_unknown_tag_is_told(tmp_path):
         train(data, tmp_path / "m.safetensors", Settings(epochs=0.02, labels="tags"))
 
 
-def test_batches_show_whole_images(tmp_path):
-    from retint.data import read_tags
-    from retint.learning.augment import Augmentation
-
-    data = tagged_set(tmp_path / "discs", 0)
-    tagged = read_tags(data / "train", open_dataset(data).classes)
-    batches = TaggedBatches(tagged, 3, (32, 40), 3, 2, (0.5,) * 3, (0.2,) * 3, Augmentation(turn=0.0), seed=0)
+def test_batches_show_whole_images_with_their_own_tags(tmp_path):
+    tagged = []
+    for k, value in enumerate((20, 230)):
+        Image.fromarray(np.full((48, 64, 3), value, np.uint8)).save(tmp_path / f"{k}.png")
+        tagged.append(SimpleNamespace(stem=str(k), image=tmp_path / f"{k}.png", tags=(k, 2)))
+    still = Augmentation(turn=0.0, light=0.0, colour=0.0, noise=0.0, blur=0.0)
+    batches = TaggedBatches(tagged, 8, (32, 40), 3, 3, (0.5,) * 3, (0.2,) * 3, still, seed=0)
     images, tags, inside = batches(0)
-    assert images.shape == (3, 3, 32, 40)
-    assert tags.shape == (3, 2)
-    assert inside.shape == (3, 1, 32, 40)
+    assert images.shape == (8, 3, 32, 40)
+    seen = set()
+    for image, tag, there in zip(images, tags, inside, strict=True):
+        bright = bool(image.sum() > 0)
+        assert tag.tolist() == [not bright, bright, 1]
+        assert there.sum() == 30 * 40  # 48 x 64, made as small as fits
+        seen.add(bright)
+    assert seen == {True, False}
     assert all(torch.equal(a, b) for a, b in zip(batches(1), batches(1), strict=True))
 
 

@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from importlib import import_module
 from shutil import rmtree
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from retint.data import hold_out, open_dataset
 from retint.errors import DataProblems, RetintError
 from retint.labeling import load
 from retint.learning import Settings, train
+from retint.learning.begin import take_weights
 from retint.learning.settings import checkpoint_path, log_paths
 from retint.modelfile import load_model
+from retint.network import architecture, build
 
 LOOP = import_module("retint.learning.train")  # the function of that name hides it
 QUICK = Settings(arch="small-4", epochs=0.06, batch=2, crop=(32, 32))
@@ -26,6 +29,14 @@ QUICK = Settings(arch="small-4", epochs=0.06, batch=2, crop=(32, 32))
 
 def weights(path):
     return load_model(path)[0]
+
+
+def damage(path):
+    """Put zeros into the middle of a file."""
+    held = bytearray(path.read_bytes())
+    middle = len(held) // 2
+    held[middle : middle + 2000] = bytes(2000)
+    path.write_bytes(held)
 
 
 def same(a, b):
@@ -201,8 +212,12 @@ def test_a_run_that_begins_anew_leaves_nothing_of_the_one_before(discs, tmp_path
     def killed(progress, share):
         raise MemoryError
 
+    with pytest.raises(RetintError, match="a stopped run; --resume continues it, --overwrite begins anew"):
+        train(discs, out, QUICK)
+    with pytest.raises(RetintError, match="leave one of them out"):
+        train(discs, out, resume=True, overwrite=True)
     with pytest.raises(MemoryError):
-        train(discs, out, QUICK, report=killed)
+        train(discs, out, QUICK, overwrite=True, report=killed)
     assert not checkpoint_path(out).exists()
     assert not log_paths(out)[0].exists()
 
@@ -375,3 +390,153 @@ def test_a_checkpoint_that_cannot_be_written_at_the_end_loses_no_model(discs, tm
     assert train(discs, out, QUICK, note=lines.append).finished
     assert weights(out)
 
+
+def test_a_model_that_is_there_is_replaced_only_if_that_is_said(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    train(discs, out, QUICK)
+    before = out.read_bytes()
+    with pytest.raises(RetintError, match="exists already; --overwrite replaces it"):
+        train(discs, out, replace(QUICK, seed=1))
+    assert out.read_bytes() == before
+    train(discs, out, replace(QUICK, seed=1), overwrite=True)
+    assert out.read_bytes() != before
+
+
+def test_a_second_press_gives_the_iteration_up_and_loses_nothing(discs, tmp_path, monkeypatch):
+    through, out = tmp_path / "through.safetensors", tmp_path / "m.safetensors"
+    train(discs, through, QUICK)
+    forward, calls = LOOP.Mixed.forward, []
+
+    def pressed_twice(self, *given):
+        loss = forward(self, *given)
+        calls.append(None)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)  # both are there at once, which is one press
+            monkeypatch.setattr(LOOP, "_ONE_PRESS", 0.0)
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("the second press ends it")
+        return loss
+
+    monkeypatch.setattr(LOOP.Mixed, "forward", pressed_twice)
+    assert not train(discs, out, QUICK).finished
+    assert len(calls) == 3
+    assert load(out).label(np.zeros((8, 8, 3), np.uint8)).labels.shape == (8, 8)
+    assert torch.load(checkpoint_path(out), weights_only=True)["progress"]["iteration"] == 2
+    assert train(discs, out, resume=True).finished
+    assert same(weights(through), weights(out))
+
+
+@pytest.mark.parametrize("name", ["save_model", "plot_log"])
+def test_presses_while_files_are_written_leave_them_whole(discs, tmp_path, monkeypatch, name):
+    out, module = tmp_path / "m.safetensors", LOOP if name == "save_model" else import_module("retint.learning.progress")
+    real = getattr(module, name)
+
+    def pressed(*given, **more):
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(*given, **more)
+
+    monkeypatch.setattr(module, name, pressed)
+    found = train(discs, out, QUICK)
+    assert load(out).label(np.zeros((8, 8, 3), np.uint8)).labels.shape == (8, 8)
+    assert found.finished == (name == "plot_log")
+    assert checkpoint_path(out).exists() != found.finished
+
+
+def test_a_damaged_checkpoint_is_not_gone_on_with(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out)
+    whole = checkpoint_path(out).read_bytes()
+    damage(checkpoint_path(out))
+    with pytest.raises(RetintError, match=r"not a readable checkpoint .*is damaged.* --overwrite begins anew"):
+        train(discs, out, resume=True)
+    checkpoint_path(out).write_bytes(whole)
+    state = torch.load(checkpoint_path(out), weights_only=True)
+    for change in ({"settings": 1}, {"settings": {}}, {"chosen": {}}):
+        torch.save(state | change, checkpoint_path(out))
+        with pytest.raises(RetintError, match="not a readable checkpoint"):
+            train(discs, out, resume=True)
+    for missing in state:
+        torch.save({name: value for name, value in state.items() if name != missing}, checkpoint_path(out))
+        with pytest.raises(RetintError, match="not a readable checkpoint"):
+            train(discs, out, resume=True)
+    for change in ({"network": {}}, {"optimizer": {}}, {"progress": {"new": 1}}):
+        torch.save(state | change, checkpoint_path(out))
+        with pytest.raises(RetintError, match="does not fit this version"):
+            train(discs, out, resume=True)
+
+
+@pytest.mark.parametrize("place", ["train/labels", "val/labels", "val/images"])
+def test_a_run_does_not_go_on_when_pixels_were_moved(discs, tmp_path, place):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out)
+    path = sorted((discs / place).iterdir())[0]
+    Image.fromarray(np.rot90(np.asarray(Image.open(path)), 2)).save(path)
+    with pytest.raises(RetintError, match="other images, labels"):
+        train(discs, out, resume=True)
+
+
+def test_a_checkpoint_of_before_there_were_sums_is_gone_on_with(discs, tmp_path):
+    out = tmp_path / "m.safetensors"
+    stopped(discs, out)
+    state = torch.load(checkpoint_path(out), weights_only=True)
+    del state["data"]["sums"]
+    torch.save(state, checkpoint_path(out))
+    assert train(discs, out, resume=True).finished
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_makes_no_model(discs, tmp_path, monkeypatch):
+    monkeypatch.setattr(LOOP.Mixed, "forward", lambda self, *_: sum(p.sum() for p in self.parameters()) * float("nan"))
+    with pytest.raises(RetintError, match="no longer a number"):
+        train(discs, tmp_path / "m.safetensors", QUICK)
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_each_process_takes_its_own_part_of_a_batch():
+    images, labels = torch.arange(6.0).view(6, 1, 1, 1), torch.arange(6)
+    for rank in range(3):
+        fabric = SimpleNamespace(global_rank=rank, to_device=lambda batch: batch)
+        mine, its = LOOP.Run._mine(SimpleNamespace(settings=SimpleNamespace(batch=2), fabric=fabric), (images, labels))
+        assert mine.flatten().tolist() == its.tolist() == [2 * rank, 2 * rank + 1]
+
+
+def test_settings_are_plain_data_or_refused(discs, tmp_path):
+    base = tmp_path / "base.safetensors"
+    train(discs, base, QUICK)
+    out = tmp_path / "m.safetensors"
+    found = train(discs, out, replace(QUICK, arch=None, start=base, seed=np.int64(3), crop=[32, np.int32(32)]), exclude="scene0")
+    assert found.finished
+    assert load(out).card.trained_on["settings"] | {"start": str(base), "seed": 3, "crop": [32, 32]} == load(out).card.trained_on["settings"]
+    assert load(out).card.trained_on["images"] == load(base).card.trained_on["images"] - 1
+    for given in (
+        {"labels": "tag"}, {"crop": 16}, {"crop": (0, 16)}, {"seed": -1}, {"seed": 1.5}, {"epochs": "2"}, {"rate": -1}, {"batch": 0},
+        {"spoilt": 2}, {"window": None, "wander": "x"},
+    ):  # fmt: skip
+        with pytest.raises(RetintError, match=next(reversed(given))):
+            Settings(**given)
+
+
+def test_beginning_from_a_model_tells_what_is_new_and_what_is_left_out(discs, tmp_path):
+    base, out, lines = tmp_path / "base.safetensors", tmp_path / "m.safetensors", []
+    train(discs, base, QUICK)
+    grey = write_set(tmp_path / "grey", 2)
+    for path in sorted((grey / "images").iterdir()):
+        Image.open(path).convert("L").save(path)
+    (grey / "classes.json").write_text('{"classes": ["ground", "coin"]}')
+    train(grey, out, replace(QUICK, epochs=0.001, arch=None, start=str(base)), note=lines.append)
+    (line,) = [line for line in lines if line.startswith("begun from")]
+    assert "100%" not in line
+    assert line.endswith("its kernels on 3 channels added up, shared among 1; begun anew: coin; left out: disc")
+
+
+def test_a_grey_image_begins_as_the_same_image_in_colour_does(discs, tmp_path):
+    base = tmp_path / "base.safetensors"
+    train(discs, base, QUICK)
+    its = weights(base)
+    network = build(architecture("small-4"), 1, 2)
+    take_weights(network, base, load(base).classes)
+    x = torch.rand(1, 1, 20, 24, generator=torch.Generator().manual_seed(0))
+    coloured = build(architecture("small-4"), 3, 2)
+    coloured.load_state_dict(its)
+    assert torch.allclose(network.eval()(x, 2), coloured.eval()(x.expand(-1, 3, -1, -1), 2), atol=1e-5)

@@ -3,7 +3,7 @@
 import torch
 
 from retint.network import CATALOGUE, Architecture
-from retint.network.hints import emphasised, kept
+from retint.network.hints import begun, emphasised, kept
 
 
 def test_hints_are_put_back_and_count_as_often_as_the_emphasis_says():
@@ -22,6 +22,26 @@ def test_hints_are_put_back_and_count_as_often_as_the_emphasis_says():
     torch.testing.assert_close(y.sum(1), torch.ones_like(y[:, 0]))
     assert kept(estimate, None) is estimate
     assert emphasised(y, None, 2.0) is y
+
+
+def test_a_start_takes_the_hints_that_it_does_not_hold_and_stays_if_it_does():
+    torch.manual_seed(0)
+    start, given = (torch.softmax(3 * torch.randn(2, 3, 5, 4), 1) for _ in range(2))
+    share = torch.rand(2, 1, 5, 4) * torch.randint(2, (2, 1, 5, 4))
+    share[0, :, 0] = 1
+    hints = share * given, 1 - share
+    y = begun(start, hints)
+    torch.testing.assert_close(y.sum(1), torch.ones_like(y[:, 0]))
+    assert (y - hints[0]).min() > -1e-6
+    assert torch.equal(y[(share == 0).expand_as(y)], start[(share == 0).expand_as(y)])
+    assert torch.equal(y[(share == 1).expand_as(y)], given[(share == 1).expand_as(y)])
+    own, holding = torch.zeros_like(start), kept(start, hints)
+    own[:, 1] = 1
+    other = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).expand_as(start)
+    half = torch.full_like(share, 0.5)
+    torch.testing.assert_close(begun(own, (half * other, half)), (own + other) / 2)
+    torch.testing.assert_close(begun(holding, hints), holding)
+    assert begun(start, None) is start
 
 
 def test_models_of_before_the_emphasis_have_none():

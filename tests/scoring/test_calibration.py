@@ -70,6 +70,23 @@ def test_the_sample_is_bounded_and_fair():
     assert counts == pytest.approx(expected, abs=0.03)
 
 
+def test_the_sample_is_that_of_the_lowest_numbers_whatever_the_parts():
+    rng = np.random.default_rng(0)
+    truth, y = rng.integers(0, 3, 9000), rng.dirichlet([1, 1, 1], 9000).T.astype(np.float32)
+    lowest = np.sort(np.argsort(np.random.default_rng(0).random(9000))[:700])
+    for parts in (1, 2, 9):
+        fitted = Temperature(most=700)
+        for part in np.array_split(np.arange(9000), parts):
+            fitted.add(truth[part], y[:, part])
+        assert np.array_equal(fitted._truth, truth[lowest])
+        assert np.exp(fitted._logs) == pytest.approx(y.T[lowest], abs=1e-6)
+
+
+def test_a_label_that_was_held_for_next_to_impossible_costs_what_it_should():
+    fitted = Temperature().add([1, 0], [[1 - 1e-6, 1.0], [1e-6, 0.0]])
+    assert fitted.likelihood(1.0) == pytest.approx(-np.log(1e-6) / 2, rel=1e-3)
+
+
 def test_extremes():
     assert Temperature().value() == 1
     sure = np.array([[1.0] * 5, [0.0] * 5])

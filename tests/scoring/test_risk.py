@@ -36,6 +36,12 @@ def test_perfect_doubt_has_the_least_area():
     assert RiskCoverage().add(right, ~right * 1.0).best() == pytest.approx(by_hand(right, ~right), abs=1e-3)
 
 
+def test_few_pixels_may_be_kept():
+    risk = RiskCoverage().add(np.arange(100) >= 10, np.linspace(0.01, 0.99, 100))  # the surest ten are wrong
+    assert risk.left(0.9) == pytest.approx(1, abs=0.02)
+    assert risk.left(0.8) == pytest.approx(0.5, abs=0.02)
+
+
 def test_ties_count_as_in_random_order():
     rng = np.random.default_rng(1)
     right, doubt = rng.random(400) > 0.3, rng.integers(0, 3, 400) / 2

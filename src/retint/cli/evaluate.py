@@ -118,6 +118,8 @@ def _plot(result: Evaluation, folder: Path) -> None:
 
 
 def _tell(figures: dict[str, Any]) -> None:
+    from ..scoring.calibration import RANGE
+
     rows = figures["steps"]
     print(f"{figures['model']} on {figures['images']} images of {figures['dataset']} ({figures['split']})")
     columns = {
@@ -144,4 +146,6 @@ def _tell(figures: dict[str, Any]) -> None:
     if fitted := figures.get("fitted"):
         ece = ["-" if fitted[name] is None else format(fitted[name], ".4f") for name in ("ece_before", "ece")]
         print(f"Temperature {fitted['temperature_before']:g} to {fitted['temperature']:g}: ECE {' to '.join(ece)}")
+        if not 1.01 * RANGE[0] < fitted["temperature"] < 0.99 * RANGE[1]:
+            print(f"  the end of its range, {RANGE[0]:g} to {RANGE[1]:g}: as yet the model's probabilities say next to nothing")
     print("Worst images: " + ", ".join(f"{row['image']} {row['miou']:.3f}" for row in figures["worst"][:5]))

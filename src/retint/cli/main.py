@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for module in (label, train, evaluate, next, catalogue, demo, convert, export, bench):
         module.add_to(verbs)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what it has no code for
+            stream.reconfigure(errors="backslashreplace")
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)

@@ -52,7 +52,7 @@ def add_to(verbs: Any) -> None:
     )
     parser.add_argument("--images", type=whole, metavar="N", help="learn from N images alone, evenly spread")
     parser.add_argument(
-        "--exclude", nargs="+", default=[], metavar="PREFIX", help="leave out images whose names begin so"
+        "--exclude", nargs="+", default=[], metavar="PREFIX", help="learn from no images whose names begin so"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--devices", type=whole, default=1, metavar="N", help="GPUs or processes to train on")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ class Report:
         dtype: likewise, `uint8`, `uint16` or `float32`; empty if there are none.
         pixels_per_class: for each split how many pixels each class has.
         pixels_in: likewise for each file of labels that could be read.
+        sums: for each file that could be read, a check sum (CRC-32) of its decoded pixels.
         labelled_share: of all pixels of the label files, those that are not ignored; 0 ... 1.
         dims: 2 for images, 3 for volumes.
         spacing: of volumes, along (slice, row, column): the median over those that say it in the unit that most have;
@@ -54,6 +56,11 @@ class Report:
     spacing: tuple[float, float, float] | None = None
     unit: str | None = None
     pixels_in: dict[Path, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
+    sums: dict[Path, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def sum_of(self, files: Iterable[Path]) -> int:
+        """A check sum of several files, in their order: another one if the pixels of any are others."""
+        return crc32(np.array([self.sums.get(file, 0) for file in files], np.uint32).data)
 
     def raise_if_bad(self) -> None:
         """Raise DataProblems if there are any."""
@@ -116,6 +123,7 @@ class _Check:
     kinds: dict[Path, messages.Kind] = field(default_factory=dict)  # of each image
     counts: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # pixels of each class, of each split
     counted: dict[Path, NDArray[np.int64]] = field(default_factory=dict)  # and of each file
+    sums: dict[Path, int] = field(default_factory=dict)  # of each file's pixels
     strange: dict[Path, dict[int, int]] = field(default_factory=dict)  # pixels of each value that is no class
     coloured: list[Path] = field(default_factory=list)
     mixed: list[Path] = field(default_factory=list)  # 2-D among volumes, or volumes among 2-D
@@ -230,6 +238,7 @@ class _Check:
             spacing=spacing,
             unit=unit,
             pixels_in=self.counted,
+            sums=self.sums,
         )
 
     def _tagged(self, split: Split) -> set[str]:
@@ -259,6 +268,7 @@ class _Check:
         if volume.spacing:
             self.volumes[file] = volume.spacing, volume.unit
         self.kinds[file] = image.shape[-1], str(image.dtype)
+        self.sums[file] = crc32(np.ascontiguousarray(image).data)
         if image.dtype.kind == "f" and (count := int(np.sum(~np.isfinite(image)))):
             self.problems.add("images that hold NaN", messages.not_finite(file, count))
         return image.shape[:-1]
@@ -286,6 +296,7 @@ class _Check:
             self.mixed.append(file)
             return None
         self.masks += 1
+        self.sums[file] = crc32(np.ascontiguousarray(labels).data)
         found = np.bincount(labels.ravel(), minlength=256)
         classes, ignore = len(self.dataset.classes), self.dataset.ignore
         self.counted[file] = found[:classes]

@@ -131,13 +131,26 @@ class Dataset:
             RetintError: one of them cannot be read, their sizes differ, or a label is no class.
         """
         image, labels = pair.read()
+        self._check(pair, labels)
+        return image, labels
+
+    def labels(self, pair: Pair) -> NDArray[Any]:
+        """The labels of an image alone, likewise.
+
+        Raises:
+            RetintError: they cannot be read, or one is no class.
+        """
+        labels = read_indices(pair.labels, pair.dims)
+        self._check(pair, labels)
+        return labels
+
+    def _check(self, pair: Pair, labels: NDArray[Any]) -> None:
         found = np.bincount(labels.ravel(), minlength=self.ignore + 1)
         found[[*range(len(self.classes)), self.ignore]] = 0
         if found.any():
             strange = {int(value): int(found[value]) for value in np.flatnonzero(found)}
             mend = mend_strange(self.root, list(strange), self.ignore)
             raise RetintError(out_of_range(pair.labels, strange, len(self.classes), self.ignore, mend))
-        return image, labels
 
 
 def open_dataset(path: str | Path) -> Dataset:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from retint.errors import RetintError
 
-_NAMES = {1: "grey", 2: "grey + alpha", 3: "RGB", 4: "RGBA"}
+from .alpha import may_be_alpha
+
+_NAMES = {1: "grey", 3: "RGB"}
 _ROWS = 256  # converted at once, so that intermediate sums stay small
 
 
@@ -17,14 +19,15 @@ def fit_channels(pixels: NDArray[Any], channels: int, where: str) -> NDArray[Any
     """Give an image the number of channels that a model takes.
 
     - as many as it has: unchanged
-    - 4 to 3 (RGBA to RGB) and 2 to 1 (grey + alpha to grey): the alpha channel is dropped
+    - 4 to 3 (RGBA to RGB) and 2 to 1 (grey + alpha to grey): the alpha channel is dropped, unless the file says that
+      it is another one; see `may_be_alpha`
     - 1 to 3 (grey to RGB): repeated
     - 3 to 1 (RGB to grey): luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B
 
     Args:
         pixels: (rows, columns, channels), or (rows, columns) for one channel; any real dtype.
         channels: how many are wanted.
-        where: the file, for the error.
+        where: the file, or what an array is called.
 
     Returns:
         (rows, columns, channels) in the same dtype; a view where nothing had to be computed.
@@ -41,7 +44,7 @@ def fit_channels(pixels: NDArray[Any], channels: int, where: str) -> NDArray[Any
     match pixels.shape[2], channels:
         case found, wanted if found == wanted:
             return pixels
-        case (4, 3) | (2, 1):
+        case (4, 3) | (2, 1) if may_be_alpha(where):
             return pixels[..., :-1]
         case 1, 3:
             return np.repeat(pixels, 3, axis=2)

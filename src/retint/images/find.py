@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from os import PathLike
@@ -24,7 +25,8 @@ def find_images(paths: Iterable[str | PathLike[str]]) -> list[Path]:
 
     Args:
         paths: files, kept as they are whatever their suffix, and folders. Folders inside folders and hidden files
-            are left out; the files of a folder come in natural order (2 before 10).
+            are left out; the files of a folder come in natural order (2 before 10). A folder that may not be read is
+            kept, too: whoever reads it says so.
 
     Returns:
         The files, each once.
@@ -34,7 +36,7 @@ def find_images(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir() and not is_zarr(path):
+        if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and not is_zarr(path):
             inside = sorted(images_in(path), key=_natural)
             if not inside:
                 kinds = " ".join(sorted(IMAGE_SUFFIXES | NIFTI_SUFFIXES | {".zarr"}))
@@ -55,7 +57,8 @@ def images_in(folder: Path) -> list[Path]:
 def is_zarr(path: str | PathLike[str]) -> bool:
     """Whether a path is a Zarr folder: one named so, or one that holds Zarr's metadata."""
     path = Path(path)
-    return path.is_dir() and (path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in _ZARR_FILES))
+    # os.path says no of what may not be read, where Path raises
+    return os.path.isdir(path) and (path.suffix.lower() == ".zarr" or any(os.path.isfile(path / name) for name in _ZARR_FILES))
 
 
 def volume_suffix(path: str | PathLike[str]) -> str:

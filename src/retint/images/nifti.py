@@ -31,7 +31,8 @@ class Placed:
 def read_nifti(path: Path) -> Volume:
     """Read as (slices, rows, columns, channels), values scaled as the header says.
 
-    A fourth or fifth axis of up to 16 are channels (modalities); a longer one is taken for a time series.
+    A fourth or fifth axis of up to 16 are channels (modalities); a longer one, or a fourth one that has a
+    step other than 1, is a time series.
     """
     nibabel = _nibabel(path)
     image = nibabel.load(path)
@@ -46,6 +47,12 @@ def read_nifti(path: Path) -> Volume:
         raise RetintError(
             f"{path}: found NIfTI of {size}; expected x, y, z and up to {MOST_UNNAMED} channels: "
             "save each time as its own file"
+        )
+    step = float(image.header["pixdim"][4])  # 1 where none is meant, also by writers that give a unit of time to all they write
+    if values.ndim > 3 and values.shape[3] > 1 and step not in (0, 1):
+        raise RetintError(
+            f"{path}: found NIfTI of {size} whose fourth axis is time (steps of {step:g}); expected one volume: "
+            "save each time as its own file, or if they are channels, with pixdim[4] = 1"
         )
     values = values.reshape(*values.shape[:3], -1).transpose(2, 1, 0, 3)
     x, y, z = (float(str(size)) for size in image.header.get_zooms()[:3])  # 0.7 where float32 has 0.69999999
@@ -68,6 +75,8 @@ def write_nifti(path: Path, values: NDArray[Any], like: Volume | None) -> None:
             scale, unit = _in_nifti_units(like.unit)
             affine = np.diag([*(scale * size for size in reversed(like.spacing)), 1.0])
             header.set_xyzt_units(unit)
+    if values.ndim == 4:  # classes are no times
+        header["pixdim"][4] = 1
     header.set_data_dtype(stored.dtype)
     header.set_intent("label" if values.ndim == 3 else "estimate")
     two = isinstance(header, nibabel.Nifti2Header) or max(stored.shape) > np.iinfo(np.int16).max

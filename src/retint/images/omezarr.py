@@ -74,11 +74,11 @@ def check_axes(path: Path, layout: Layout, shape: Sequence[int]) -> None:
     """Raise if an image has axes that are neither space nor channels, or several times."""
     size = " x ".join(f"{n} ({axis['name']})" for n, axis in zip(shape, layout.axes, strict=True))
     letters = layout.letters
-    lengths = dict(zip(letters, shape, strict=True))
+    lengths = dict(zip(letters, shape, strict=False))
     known = len(letters) == len(layout.axes) == len(lengths) and set("yx") <= lengths.keys() <= set("tczyx")
     if not known or lengths.get("t", 1) != 1:
         raise RetintError(
-            f"{path}: found OME-Zarr of {size}; expected the axes c, z, y, x, and t of length 1 at most: "
+            f"{path}: found Zarr of {size}; expected the axes c, z, y, x, and t of length 1 at most: "
             "save each time as its own image"
         )
 
@@ -190,12 +190,13 @@ def _layout(like: Volume | None, channels: bool) -> Layout:
     return relaid(layout, channels)
 
 
-def relaid(layout: Layout, channels: bool) -> Layout:
-    """A layout without, or with, channels."""
+def relaid(layout: Layout, channels: bool, order: str = "") -> Layout:
+    """A layout without, or with, channels; its axes in an order, if one is given."""
     offset = layout.offset or (0.0,) * len(layout.axes)
     kept = [part for part in zip(layout.axes, layout.scale, offset, strict=True) if part[0]["name"] != "c"]
     if channels:
         kept.insert(sum(axis["name"] == "t" for axis, _, _ in kept), ({"name": "c", "type": "channel"}, 1.0, 0.0))
+    kept.sort(key=lambda part: order.find(part[0]["name"]))
     axes, scale, offset = zip(*kept, strict=True)
     return Layout(layout.version, axes, scale, offset if layout.offset else None)
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from retint.errors import RetintError, reason_of
 
 from .find import NIFTI_SUFFIXES, is_zarr, volume_suffix
+from .orientation import ORIENTATION, upright
 from .tiff import is_tiff, read_tiff, read_tiff_labels
 
 Pixels = NDArray[Any]
@@ -22,7 +23,6 @@ Pixels = NDArray[Any]
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")
 _KINDS = "PNG, JPEG, TIFF, WebP, BMP, GIF or PNM"
 _HEAD = 33  # bytes: up to the end of a PNG's first chunk
-_ORIENTATION = 0x0112  # the EXIF tag
 
 # How Pillow's other modes become one that NumPy takes as it is. "P" depends on the palette; see _shown.
 _AS = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"} | dict.fromkeys(
@@ -48,9 +48,9 @@ class ColouredMask(RetintError):
 def read_image(path: str | PathLike[str]) -> Pixels:
     """Read an image.
 
-    Reads PNG, JPEG, TIFF, WebP, BMP, GIF and PNM. Palettes become RGB (RGBA if transparent), one bit per pixel becomes
-    0 and 255, CMYK becomes RGB, and the EXIF orientation is applied. A TIFF keeps its values as stored, whatever its
-    photometric interpretation; its channels may be planes or interleaved.
+    Reads PNG, JPEG, TIFF, WebP, BMP, GIF and PNM. Palettes become RGB (RGBA if transparent), fewer than 8 bits are
+    stretched to 8, CMYK becomes RGB (of a TIFF it is refused), and the orientation is applied. Zero is black, also where a
+    TIFF stores white as zero; its channels may be planes or interleaved.
 
     Args:
         path: the file.
@@ -94,7 +94,7 @@ def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
 
     Raises:
         ColouredMask: the file holds RGB or RGBA.
-        RetintError: the file cannot be read, or cannot hold class indices (JPEG, fractions, negative numbers).
+        RetintError: the file cannot be read, or cannot hold class indices (JPEG, PBM, fractions, negative numbers).
     """
     path = Path(path)
     _refuse_volume(path)
@@ -114,11 +114,11 @@ def _refuse_volume(path: Path) -> None:
 def _read_shown(path: Path, head: bytes) -> Pixels:
     with _opened(path, head) as image:
         deep = _is_deep_png(head)
-        turn = image.getexif().get(_ORIENTATION, 1) if not deep or "exif" in image.info else 1
+        turn = image.getexif().get(ORIENTATION, 1) if not deep or "exif" in image.info else 1
         pixels = _decode_deep_png(path) if deep else np.asarray(_shown(image))
     if pixels.dtype == np.int32:  # Pillow's "I": what 16-bit PNM becomes
         pixels = pixels.astype(np.uint16)
-    return _upright(pixels if pixels.ndim == 3 else pixels[..., None], turn)
+    return upright(pixels if pixels.ndim == 3 else pixels[..., None], turn)
 
 
 def _read_values(path: Path, head: bytes) -> NDArray[Any] | None:
@@ -128,6 +128,11 @@ def _read_values(path: Path, head: bytes) -> NDArray[Any] | None:
             raise RetintError(
                 f"{path}: found a JPEG, which blurs class indices; expected a PNG or a TIFF: save them anew as PNG"
             )
+        if image.format == "PPM" and image.mode == "1":
+            raise RetintError(
+                f"{path}: found a PBM, where 1 is black and may be either class; expected class indices: save them as PNG"
+            )
+        stretch = _stretch(image, head)
         pixels = _decode_deep_png(path) if _is_deep_png(head) else np.asarray(image)
     if pixels.ndim == 3:
         channels = pixels.shape[2]
@@ -139,7 +144,7 @@ def _read_values(path: Path, head: bytes) -> NDArray[Any] | None:
                 "save it without transparency, with 255 where there is no label"
             )
         pixels = pixels[..., 0]
-    return pixels // _grey_scale(head)
+    return pixels if stretch == 1 else np.rint(pixels / stretch).astype(pixels.dtype)
 
 
 def _shown(image: Image.Image) -> Image.Image:
@@ -156,24 +161,20 @@ def _is_deep_png(head: bytes) -> bool:
     return _is_png(head) and head[24] == 16
 
 
-def _grey_scale(head: bytes) -> int:
-    """What Pillow multiplies a grey PNG of 2 or 4 bits by, to fill 8."""
-    return {2: 85, 4: 17}.get(head[24], 1) if _is_png(head) and head[25] == 0 else 1
+def _stretch(image: ImageFile.ImageFile, head: bytes) -> float:
+    """What Pillow will multiply a grey PNG of 2 or 4 bits by, or a PGM with another white, to fill 8 or 16 bits."""
+    if _is_png(head):
+        return {2: 85, 4: 17}.get(head[24], 1) if head[25] == 0 else 1
+    match image.tile[0].args if image.format == "PPM" else None:
+        case str(), int(white):
+            return (255 if white <= 255 else 65535) / white
+    return 1
 
 
 def _decode_deep_png(path: Path) -> Pixels:
     import imagecodecs  # Pillow keeps only the upper 8 bits of 16-bit colour
 
     return np.asarray(imagecodecs.png_decode(path.read_bytes()))
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undo the EXIF orientation, 1 to 8, of (rows, columns, channels)."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    rows = -1 if orientation in (3, 4, 7, 8) else 1
-    columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return pixels[::rows, ::columns]
 
 
 def as_indices(path: Path, values: NDArray[Any]) -> NDArray[Any]:
@@ -207,7 +208,7 @@ def head_of(path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path, head: bytes) -> Iterator[Image.Image]:
+def _opened(path: Path, head: bytes) -> Iterator[ImageFile.ImageFile]:
     if head[8:12] == b"WEBP":
         from PIL import WebPImagePlugin  # noqa: F401  # else Pillow would import every plugin that it has
     with Image.open(path, formats=_FORMATS) as image:
@@ -230,6 +231,8 @@ def told(path: Path, what: str = "an image", kinds: str = _KINDS) -> Iterator[No
         raise RetintError(f"{path}: found no such file; expected {what}: check the name") from None
     except IsADirectoryError:
         raise RetintError(f"{path}: found a folder; expected {what}: name a file inside it") from None
+    except PermissionError:
+        raise RetintError(f"{path}: found that it may not be read; expected {what}: allow it (chmod u+rX)") from None
     except UnidentifiedImageError:
         empty = path.stat().st_size == 0
         raise RetintError(

@@ -15,7 +15,7 @@ from retint.errors import RetintError
 
 from .find import is_zarr
 from .read import head_of, told
-from .tiff import is_tiff
+from .tiff import is_geotiff, is_tiff
 from .write import Colour
 
 Box = tuple[tuple[int, int], ...]
@@ -95,11 +95,11 @@ def open_regions(path: Path, dims: int) -> RegionReader | None:
         with told(path, "an image", "OME-Zarr or Zarr"):
             reader = ZarrRegions.open(path, dims)
         return reader if dims == 2 or prod(reader.shape[:-1]) > LARGE else None
-    if dims != 2 or not path.is_file() or not is_tiff(head_of(path)):
-        return None
-    from .tiff_regions import TiffRegions, is_geotiff
+    from .tiff_regions import TiffRegions
 
     with told(path):
+        if dims != 2 or not path.is_file() or not is_tiff(head_of(path)):
+            return None
         if is_geotiff(path):
             from .geo_regions import GeoRegions
 

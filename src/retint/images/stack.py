@@ -55,7 +55,7 @@ def read_stack(path: Path, labels: bool) -> Volume:
     values = values if channels else values[..., None]
     spacing, unit = _spacing(stored)
     kind = "ome" if stored.ome else "imagej" if "ImageJ" in stored.notes else ""
-    return Volume(values if labels else shown(path, values, stored.palette), spacing, unit, kind)
+    return Volume(values if labels else shown(path, values, stored.look), spacing, unit, kind)
 
 
 def write_stack(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,10 @@ from numpy.typing import NDArray
 from retint.wholefile import whole_file
 
 from .regions import CHUNK, KEPT, Box, Labels, chunks
-from .tiff import _check_whole, _palette, _series, _squeezed, plane_axes, shown
+from .tiff import _JPEG, _check_whole, _series, _squeezed, heard, look_of, orientation_of, plane_axes, shown
 from .write import Colour
 
 _LARGEST_PART = 128 << 20  # bytes; a strip or a tile above is no region
-_JPEG = (6, 7, 34892, 33007)
-_GEO_KEYS = 34735
-_NOT_SHOWN = (5, 8, 9, 10)  # photometric interpretations: CMYK and three of Lab
-
-
-def is_geotiff(path: Path) -> bool:
-    """Whether a TIFF says where on Earth it lies."""
-    from tifffile import TiffFile
-
-    with TiffFile(path) as file:
-        return _GEO_KEYS in file.pages.first.tags
 
 
 class TiffRegions:
@@ -40,11 +30,11 @@ class TiffRegions:
         plane = plane_axes(self._axes, size)
         assert plane is not None
         key = self._key = self._level.keyframe
-        self._palette = _palette(key.colormap) if key.photometric == 3 and key.colormap is not None else None
+        self._look = look_of(path, key)
         lengths = dict(zip(plane, size, strict=True))
         channels = next((n for axis, n in lengths.items() if axis not in "YX"), 1)
         self._stored = (lengths["Y"], lengths["X"], channels)
-        like = shown(path, np.zeros((1, 1, channels), key.dtype.newbyteorder("=")), self._palette)
+        like = shown(path, np.zeros((1, 1, channels), key.dtype.newbyteorder("=")), self._look)
         self.shape: tuple[int, ...] = (*self._stored[:2], like.shape[2])
         self.dtype: np.dtype[Any] = like.dtype
         self._decoded: OrderedDict[tuple[int, int], NDArray[Any] | None] = OrderedDict()
@@ -52,20 +42,22 @@ class TiffRegions:
 
     @classmethod
     def open(cls, path: Path, more_than: int) -> TiffRegions | None:
-        """A reader, or None for a TIFF of no more pixels, or one whose parts are not small."""
+        """A reader, or None for a TIFF of no more pixels, one that is not upright, or one whose parts are not small."""
         from tifffile import TiffFile
 
-        file = TiffFile(path)
-        series = _series(file)
-        if len(series) != 1 or not _fits(series[0]) or series[0].keyframe.photometric in _NOT_SHOWN:
-            file.close()
-            return None  # whoever reads it whole says what is wrong, if anything is
-        lengths = dict(zip(series[0].axes, series[0].shape, strict=True))
-        if lengths["Y"] * lengths["X"] <= more_than:
-            file.close()
-            return None
-        _check_whole(file, series[0])
-        return cls(path, file, [level for level in series[0].levels if level is series[0] or _fits(level)], 0)
+        with heard(), ExitStack() as closing:
+            file = closing.enter_context(TiffFile(path))
+            series = _series(file)
+            if len(series) != 1 or not _fits(series[0]) or orientation_of(path, series[0].keyframe) != 1:
+                return None  # whoever reads it whole says what is wrong, if anything is
+            lengths = dict(zip(series[0].axes, series[0].shape, strict=True))
+            if lengths["Y"] * lengths["X"] <= more_than:
+                return None
+            _check_whole(file, series[0])
+            levels = [level for level in series[0].levels if level is series[0] or _fits(level)]
+            reader = cls(path, file, levels, 0)
+            closing.pop_all()  # it stays open for the reader
+            return reader
 
     def read(self, box: Box) -> NDArray[Any]:
         """See `RegionReader`."""
@@ -81,7 +73,7 @@ class TiffRegions:
                     target = out[low[0] - rows[0] : high[0] - rows[0], low[1] - columns[0] : high[1] - columns[0]]
                     first = page + plane
                     target[..., first : first + inside.shape[2]] = inside
-        return np.ascontiguousarray(shown(self.path, out, self._palette))
+        return np.ascontiguousarray(shown(self.path, out, self._look))
 
     def at(self, scale: float) -> TiffRegions:
         """See `RegionReader`."""

@@ -21,6 +21,7 @@ from retint.errors import RetintError
 from retint.wholefile import whole_file
 
 from .find import find_images
+from .orientation import upright
 from .read import read_image, told
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ogv"})
@@ -149,12 +150,24 @@ def _decoded(path: Path) -> Iterator[NDArray[np.uint8]]:
             number += 1
             end = max(end, (frame.time or 0.0) + float(stream.time_base or 0) * (frame.duration or 0))
             pixels = frame.to_ndarray(format="rgb24")
-            # telephones store which way was up; the angle is what the picture has to be turned by, anticlockwise
-            yield np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+            yield np.ascontiguousarray(upright(pixels, _orientation(frame)))
         # an MP4 that was trimmed without writing it anew leaves frames out, but lasts as long as it says
         lasts = float(stream.duration or 0) * float(stream.time_base or 0) if "mp4" in container.format.name else float("inf")
         if stream.frames - number >= max(2, _MISSING * stream.frames) and end < (1 - _MISSING) * lasts:
             raise RetintError(_cut_off(path, f"{number} of its {stream.frames} frames"))
+        if not number:
+            raise RetintError(f"{path}: found no frames; expected at least one: copy or save it again")
+
+
+def _orientation(frame: Any) -> int:
+    """Which way is up, as EXIF counts it: telephones store it as a matrix of what x and y become; angles between are rounded."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 1
+    xx, xy, _, yx, yy = np.frombuffer(matrix, np.int32)[:5]
+    turned = abs(xy) > abs(xx)
+    across, down = (yx, xy) if turned else (xx, yy)
+    return 1 + [(True, True), (False, True), (False, False), (True, False)].index((across > 0, down > 0)) + (4 if turned else 0)
 
 
 def _cut_off(path: Path, found: str) -> str:

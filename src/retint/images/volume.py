@@ -64,7 +64,7 @@ def read_volume(path: str | PathLike[str]) -> Volume:
     - TIFF: the Z axis, or the pages of a file that names no axes, are the slices; a single page is one slice. The
       spacing is ImageJ's or OME's.
     - NIfTI: z, y, x of the file are slices, rows, columns, whatever the orientation; intensities are scaled as the
-      header says. A fourth axis of up to 16 are channels.
+      header says. A fourth axis of up to 16 are channels, if the header does not say that it is time.
     - OME-Zarr 0.4 and 0.5: the finest level.
 
     Args:

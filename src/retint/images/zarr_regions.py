@@ -21,6 +21,12 @@ from .regions import CHUNK, KEPT, Box, Labels, chunks
 from .tiff import MOST_UNNAMED, shown
 from .write import Colour
 
+_AXES = {
+    "y": "row lat latitude northing height", "x": "column col lon longitude easting width", "c": "band channel channels",
+    "t": "time", "z": "depth slice plane",
+}  # fmt: skip
+_LETTERS = {name: letter for letter, names in _AXES.items() for name in (letter, *names.split())}
+
 
 class ZarrRegions:
     """A reader of one level of a Zarr image; see `RegionReader`."""
@@ -105,7 +111,7 @@ class ZarrRegions:
         self, folder: Path, name: str, palette: Sequence[Colour], chunk: Sequence[int] = (32, CHUNK, CHUNK)
     ) -> Any:
         """Its labels, to be filled: an array of chunks that several processes may write at once, each its own."""
-        layout = relaid(self._layout, channels=False)
+        layout = self._of_labels()
         if layout.version not in _VERSIONS:
             layout = replace(layout, version="0.5")
         lengths = dict(zip(self._axes, self.shape, strict=False))
@@ -115,20 +121,25 @@ class ZarrRegions:
     def index(self, box: Box) -> tuple[slice | int, ...]:
         """Where a box lies in the array of labels."""
         spans = {axis: slice(*span) for axis, span in zip(self._axes, box, strict=True)}
-        return tuple(spans.get(axis, 0) for axis in self._layout.letters if axis != "c")
+        return tuple(spans.get(axis, 0) for axis in self._of_labels().letters)
+
+    def _of_labels(self) -> Layout:
+        """How labels are laid out: rows before columns, whatever the image has."""
+        return relaid(self._layout, channels=False, order="tzyx")
 
 
 def _plain(path: Path, array: Any, dims: int) -> Layout:
     """The axes of an array that is no OME-Zarr: by their names, else the shortest at either end is the channels."""
-    names = getattr(array.metadata, "dimension_names", None)
-    letters = "".join(name or "?" for name in names or ())
-    if not letters or not set(letters) <= set("tczyx"):
-        letters = "zyx"[3 - dims :]
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()  # Zarr 3, and xarray's
+    if any(names):
+        letters = [_LETTERS.get(str(name).lower(), str(name)) for name in names]
+    else:
+        letters = [*"zyx"[3 - dims :]]
         if array.ndim == dims + 1:
             first, *_, last = array.shape
-            letters = f"c{letters}" if first <= min(MOST_UNNAMED, last) else f"{letters}c"
+            letters.insert(0 if first <= min(MOST_UNNAMED, last) else dims, "c")
     if len(letters) != array.ndim or array.ndim < 2:
         size = " x ".join(map(str, array.shape))
         raise RetintError(f"{path}: found a Zarr array of {size}; expected the axes y, x, and c or z: write OME-Zarr")
-    axes = tuple({"name": axis, "type": "channel" if axis == "c" else "space"} for axis in letters)
+    axes = tuple({"name": axis, "type": {"c": "channel", "t": "time"}.get(axis, "space")} for axis in letters)
     return Layout("0.5", axes, (1.0,) * len(letters))

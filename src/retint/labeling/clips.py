@@ -86,7 +86,7 @@ def label_clips(
     for clip in clips:
         try:
             film = open_film(clip, wish.rate)
-            files = _outputs(film, out, wish)
+            files = _outputs(film.stem, out, wish)
             if wish.image.skip_existing and files["summary"].exists():
                 outcome.skipped.append(str(clip))
                 continue
@@ -148,12 +148,12 @@ def _label_clip(
     return row
 
 
-def _outputs(film: Film, out: Path, wish: ClipWish) -> dict[str, Path]:
-    files = {"summary": out / f"{film.stem}.json"}
+def _outputs(stem: str, out: Path, wish: ClipWish) -> dict[str, Path]:
+    files = {"summary": out / f"{stem}.json"}
     if wish.image.overlay:
-        files["overlay"] = out / f"{film.stem}.overlay.mp4"
+        files["overlay"] = out / f"{stem}.overlay.mp4"
     if wish.labels:
-        files["labels"] = out / f"{film.stem}.labels"
+        files["labels"] = out / f"{stem}.labels"
     return files
 
 
@@ -168,11 +168,15 @@ def _refuse(model: Model, clips: Sequence[Path], out: Path, wish: ClipWish) -> N
     check_maps(wish.image)
     check_folder(out)
     seen: dict[str, Path] = {}
+    inputs = {clip.resolve(): clip for clip in clips}
     for clip in clips:
         stem = clip.resolve().name if clip.is_dir() else clip.stem
         if stem in seen:
             raise RetintError(f"{clip} and {seen[stem]}: both would write {out / stem}.*; label them apart")
         seen[stem] = clip
+        for kind, file in _outputs(stem, out, wish).items():
+            if file.resolve() in inputs:
+                raise RetintError(f"--out {out}: the {kind} of {clip} would replace the film {inputs[file.resolve()]}; choose another folder")
 
 
 def _told(files: dict[str, Path], name: str) -> str | None:

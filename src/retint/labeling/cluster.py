@@ -33,7 +33,7 @@ from .dask_array import needed, one_thread, refuse
 from .lanes import Lanes, lanes
 from .large import Finish, Found, LargeWish, Progress, facts_of, summary
 from .model import Model, load
-from .partial import Journal
+from .partial import Journal, begun_with
 from .source import Source
 from .stream import Stream
 from .tiles import Box, slices
@@ -90,10 +90,12 @@ def label_on_cluster(
     with _client(distributed, cluster) as client:
         threads = max(sum(client.nthreads().values()), 1)
         halo = max(sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry)
+        begun = {} if wish.anew else begun_with(target) or {}
+        planned = begun.get("threads", threads)  # a cluster may have grown since
         plan = lanes(
-            network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, threads), wish.scale
+            network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, planned), wish.scale
         )
-        facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True}
+        facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True, "threads": planned}
         with Journal(target, facts, wish.anew) as journal:
             folder = journal.folder.resolve()
             copied, labels = folder / f"model-{facts['model']}.safetensors", folder / "labels.zarr"  # workers keep what they loaded by its name

@@ -16,6 +16,7 @@ from .lanes import Lanes, lanes
 from .model import Model
 from .rows import flows
 from .source import Source
+from .stopping import Stop
 from .stream import Stream
 from .tiles import Box, slices
 
@@ -40,18 +41,18 @@ def label_array(image: Any, model: Model, steps: int | None = None, precision: A
     """
     dask = needed("dask")
     array = needed("dask.array")
+    if not isinstance(model, Model):
+        raise RetintError(f"model: found {type(model).__name__}; expected a model, such as retint.load gives")
     refuse(model, "dask array")
     if not isinstance(image, array.Array):
         raise RetintError(f"image: found {type(image).__name__}; expected a dask array: label others with model.label")
-    if steps is not None and steps < 1:
-        raise RetintError(f"--steps {steps}: at least 1 is needed")
     if image.ndim not in (model.dims, model.dims + 1) or any(np.isnan(n) for n in image.shape):
         raise RetintError(
             f"dask array of shape {image.shape}; expected {model.dims} axes of known length, and one for channels at most"
         )
     whole = (*map(int, image.shape[: model.dims]), int(image.shape[-1]) if image.ndim > model.dims else 1)
     hollow = Source(_Part(None, whole, image.dtype, ()), model.card, model.dims, "dask array")
-    size, count = tuple(map(int, image.shape[: model.dims])), steps or model.card.steps
+    size, count = tuple(map(int, image.shape[: model.dims])), Stop(steps).steps or model.card.steps
     spans = [np.cumsum([0, *chunk]) for chunk in image.chunks[: model.dims]]
     tile = tuple(int(np.diff(span).max()) for span in spans)
     plan = lanes(model.network(precision), size, count, tile)

@@ -158,6 +158,8 @@ def evaluate(
             result.worst.append((miou, pair.stem))
         if progress:
             progress(done, len(pairs))
+    if not result.worst:
+        raise RetintError(f"{part.folder}: its {len(pairs)} label files have no labelled pixel; expected some to compare with")
     result.worst.sort()
     return result
 

@@ -19,6 +19,7 @@ from ..images import (
     Volume,
     image_size,
     is_volume,
+    is_zarr,
     open_regions,
     read_image,
     read_volume,
@@ -199,6 +200,8 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
         raise RetintError(
             f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over images whose labels exist"
         )
+    if folders := [f for f in files.values() if f.is_dir() and not is_zarr(f)]:
+        raise RetintError(f"{folders[0]}: found a folder; expected a place for a file: choose another --out")
     reader = open_regions(path, dims)
     if wish.cluster and (reader is None or not _by_region(model, wish)):
         raise RetintError(

@@ -101,8 +101,6 @@ def finer(
 
 def _refuse(network: RecurrentNetwork, source: Source, steps: int, way: Way, every: int) -> None:
     name = network.architecture.name
-    if every < 1:
-        raise RetintError(f"--resolution {every}: at least 1 pixel per label is needed")
     if way == "unit" and any(g.per_period > 1 for g in network.geometry):
         raise RetintError(f"--way unit: {name} reads several label cells from one hidden cell; use --way stitch")
     if way == "stitch" and (

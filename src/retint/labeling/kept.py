@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..network import RecurrentNetwork
 from ..network.hardware import laid_out
-from ..network.hints import Hints, emphasised, kept
+from ..network.hints import Hints, begun, emphasised, kept
 from .backends.fused import FinerReadout, detail_for, possible
 from .counting import ROUNDING, followed, likeliest
 from .halfway import Halfway
@@ -112,7 +112,7 @@ class KeptSteps:
 
     def _before(self) -> Tensor | None:
         """The start in those cells, with the hints; None without a start."""
-        return None if self._start is None else cut(kept(self._start, self._hints_in(self._whole)), self._seen)
+        return None if self._start is None else cut(begun(self._start, self._hints_in(self._whole)), self._seen)
 
     @torch.inference_mode()
     def extend(self, steps: int) -> None:
@@ -168,7 +168,7 @@ class KeptSteps:
 
         def fed(part: Box) -> Tensor:
             y, hints = cut(plane, part), self._hints_in(part)
-            y = kept(y, hints) if first else y
+            y = begun(y, hints) if first else y
             return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._network.dtype))
 
         return fed

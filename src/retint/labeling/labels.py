@@ -28,8 +28,8 @@ class Labeling:
         settled: whether the labels had stopped changing: no cell changed at the last step.
         classes: names.
         strides: image pixels per label cell along each axis.
-        estimate: Y on the label grid, (K, cells ...), float32: give it (or this object) as a start to go on exactly. None
-            for images too large to keep it, unless asked for.
+        estimate: Y on the label grid, (K, cells ...), float32: give it (or this object) as a start to go on exactly; to go on at
+            another scale than this one's, this object. None for images too large to keep it, unless asked for.
         recorded: labels at the steps that were asked for, of the shape of `labels`.
         scale: at which the image was labelled.
         drifts: how far Y moved at each step: the mean over the label cells of half of sum |Y(t) - Y(t-1)|, 0 to 1; 1 at a

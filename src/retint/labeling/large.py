@@ -30,6 +30,7 @@ from .pipeline import Behind
 from .plan import TileSide
 from .rows import flows
 from .source import Source
+from .stopping import Stop
 from .stream import Stream
 
 _LONGEST = 4096  # pixels of an overlay's longest side
@@ -93,9 +94,7 @@ def label_large(
         raise RetintError(
             f"{reader.path}: {model.name} takes all steps at once; it labels only images that are read whole"
         )
-    steps = wish.steps or model.card.steps
-    if steps < 1:
-        raise RetintError(f"--steps {steps}: at least 1 is needed")
+    steps = Stop(wish.steps).steps or model.card.steps
     network = model.network(wish.precision)
     source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
     plan = lanes(network, source.own, steps, wish.tile, wish.scale)

@@ -18,6 +18,7 @@ from ..errors import RetintError, reason_of
 from ..modelfile import find_model, load_model
 from ..network import restored
 from ..network.hardware import Precision
+from ..numbers import every_whole, whole
 from .asking import Asking, alone, together
 from .backends import Backend
 from .canvas import Canvas
@@ -52,7 +53,7 @@ class Model(Ready):
         """
         if way not in WAYS:
             raise RetintError(f"--way {way}: expected one of {', '.join(WAYS)}")
-        if resolution != 1 and way != "stitch":
+        if whole(resolution, "--resolution") != 1 and way != "stitch":
             raise RetintError(f"--resolution {resolution}: goes with --way stitch alone; found --way {way}")
         if way == "upsample" and not self.at_once:
             return False
@@ -128,21 +129,23 @@ class Model(Ready):
             called: what to call the start and the hints in messages.
         """
         stop = Stop(steps, until_settled, tolerance, budget)
-        wanted = steps or self.card.steps
+        wanted, record = stop.steps or self.card.steps, every_whole(record, "record")
         finely = self.takes_steps_at_once(
             way, resolution, stop=stop, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
         )
         source = Source(image, self.card, self.dims, where, scale)
         if finely:
-            every = [*(step for step in record if step <= wanted), wanted]
-            *recorded, last = self._finer(source, every, way, resolution, precision, scale)
-            return replace(last, recorded={one.steps: one.labels for one in recorded})
+            every = {step for step in record if step <= wanted}
+            *before, last = self._finer(source, [*every, wanted], way, resolution, precision, scale)
+            return replace(last, recorded={one.steps: one.labels for one in (*before, last) if one.steps in every})
         refinement = self._refinement(source, start, hints, tile, precision, prior, doubt, called)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
         kept = (small if keep is None else keep) or stop.open or doubt
         canvas = Canvas(refinement, source.own, scale, record)
         settled = yield from stop.running(refinement, canvas, wanted, kept)
-        return self._labeling(canvas.final(), refinement, settled, hints, scale, canvas.recorded)
+        labels = canvas.final()
+        recorded = {step: shown for step, shown in canvas.recorded.items() if step <= refinement.steps}  # tiles may go on too far
+        return self._labeling(labels, refinement, settled, hints, scale, recorded)
 
     def label_batch(
         self, images: Sequence[Any], steps: int | None = None, *, starts: Sequence[Any] | None = None,
@@ -162,6 +165,10 @@ class Model(Ready):
         """
         if isinstance(images, np.ndarray | Tensor):
             raise RetintError("images: found one array; expected a list of images")
+        for what, several in {"images": images, "starts": starts, "hints": hints}.items():
+            one = not isinstance(several, Sequence | np.ndarray) or isinstance(several, str)
+            if one and not (several is None and what != "images"):
+                raise RetintError(f"{what}: found {type(several).__name__}; expected a list, with one for each image")
         count = len(images)
         for what, given in (("starts", starts), ("hints", hints)):
             if given is not None and len(given) != count:
@@ -192,8 +199,7 @@ class Model(Ready):
         Args:
             at: yield the estimates after these numbers of steps alone, and end after the last of them.
         """
-        if at is not None and any(step < 1 for step in at):
-            raise RetintError(f"at {min(at)}: at least 1 is needed")
+        at = None if at is None else every_whole(at, "at")
         finely = self.takes_steps_at_once(
             way, resolution, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
         )
@@ -224,9 +230,7 @@ class Model(Ready):
         Raises:
             RetintError: it would keep more, or the model has no steps that could be kept.
         """
-        if steps is not None and steps < 1:
-            raise RetintError(f"--steps {steps}: at least 1 is needed")
-        wanted, pixels = steps or self.card.steps, as_array(image, self.dims, self.card.channels, where)
+        wanted, pixels = Stop(steps).steps or self.card.steps, as_array(image, self.dims, self.card.channels, where)
         own, pixel = pixels.shape[:-1], pixels.dtype.itemsize * pixels.shape[-1]
         keeps = needed(self.network(precision), own, pixel, wanted, start is not None, scale, self.name)
         if keeps > most_bytes:
@@ -250,13 +254,15 @@ class Model(Ready):
             started: whether there is a start.
             precision, scale: as for `session`.
             dtype: of the image.
+
+        Raises:
+            RetintError: something given does not fit the model.
         """
-        if steps is not None and steps < 1:
-            raise RetintError(f"--steps {steps}: at least 1 is needed")
-        pixel = np.dtype(dtype).itemsize * prod(shape[self.dims :])
-        return needed(
-            self.network(precision), shape[: self.dims], pixel, steps or self.card.steps, started, scale, self.name
-        )
+        sizes, wanted = every_whole(shape, "shape"), Stop(steps).steps or self.card.steps
+        if len(sizes) not in (self.dims, self.dims + 1):
+            raise RetintError(f"shape {tuple(sizes)}: expected {self.dims} axes, and one for channels at most")
+        pixel = np.dtype(dtype).itemsize * prod(sizes[self.dims :])
+        return needed(self.network(precision), sizes[: self.dims], pixel, wanted, started, scale, self.name)
 
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int | None = None, **options: Any
@@ -313,6 +319,8 @@ class Model(Ready):
             if isinstance(start, Labeling):
                 covered = start.covered
                 start = start.labels if start.estimate is None else start.estimate
+            elif getattr(start, "shape", ())[1:] == network.cells(source.own):  # an estimate, to be gone on with at another scale
+                covered = tuple(n / s for n, s in zip(source.own, self.strides, strict=True))
             given = start_map(start, classes, source.size, self.strides, cells, called[0], covered)
         if hints is not None:
             array = array_of(hints, called[1])

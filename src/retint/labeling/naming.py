@@ -59,7 +59,7 @@ def _image_suffix(image: Path) -> str:
     """Of an image's labels: that of its own format if it is read by region."""
     try:
         reader = open_regions(image, 2)
-    except RetintError:  # whoever labels it says what is wrong
+    except (OSError, RetintError):  # whoever labels it says what is wrong
         return ".png"
     return ".png" if reader is None else reader.suffix()
 
@@ -136,7 +136,8 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
                 f"{option} {given}: holds no map for {image.name}; expected {' or '.join(f'{stem}{e}' for e in (labels, *soft[:1]))}"
             )
         path = found[0]
-    if path.suffix == ".npy":
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
         try:
             array = np.load(path, allow_pickle=False)
         except MemoryError:
@@ -152,7 +153,7 @@ def map_for(image: Path, given: Path | None, option: str, dims: int) -> Any:
         pixels = read_volume(path).pixels
         probabilities = pixels.dtype.kind == "f" and pixels.shape[-1] > 1  # NIfTI may store labels as floats
         return np.moveaxis(pixels, -1, 0) if probabilities else read_volume_labels(path).pixels
-    if path.suffix in (".tif", ".tiff"):
+    if suffix in (".tif", ".tiff"):
         pixels = read_image(path)
         if pixels.dtype.kind == "f":
             return np.moveaxis(pixels, -1, 0)

@@ -113,7 +113,7 @@ def find_unlabelled(
         split: of a data set; None takes train, or what there is.
 
     Raises:
-        RetintError: nothing there, no such part, other classes than the model's, or no image without labels.
+        RetintError: nothing there, no such part, other classes than the model's, labels that are none, or no image without labels.
     """
     root = Path(paths[0])
     if len(paths) > 1 or not any((root / name).exists() for name in ("classes.json", "images", *SPLITS)):
@@ -123,6 +123,8 @@ def find_unlabelled(
     data = open_dataset(root)
     check_fit(data, model)
     part = data.part(split, "train")
+    for pair in part.pairs:
+        data.labels(pair)  # what is wrong with them is told before the work
     stems = {pair.stem for pair in part.pairs}
     images = [file for file in image_files(part.folder / "images") if volume_stem(file) not in stems]
     if not images:

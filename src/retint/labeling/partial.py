@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from threading import Lock
@@ -33,7 +34,18 @@ def partial_folder(target: Path) -> Path:
 
 def is_begun(target: Path) -> bool:
     """Whether there is work on a file to go on with."""
-    return (partial_folder(target) / _JOURNAL).exists()
+    return begun_with(target) is not None
+
+
+def begun_with(target: Path) -> dict[str, Any] | None:
+    """The facts of the work on a file that was begun; None if there is none."""
+    try:
+        with (partial_folder(target) / _JOURNAL).open("rb") as file:
+            first = file.readline()
+    except OSError:  # among others: no such file, or a name too long for one
+        return None
+    facts: dict[str, Any] = json.loads(first) if first.endswith(b"\n") else {}  # else it was not written whole
+    return facts
 
 
 class Journal:
@@ -65,7 +77,7 @@ class Journal:
                 self._file.close()
                 raise
         except OSError as error:
-            raise self._told(error) from error
+            raise self.told(error) from error
 
     def note(self, piece: int, **row: Any) -> None:
         """Note that a piece is done, for good."""
@@ -95,6 +107,9 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None and not self.done:  # nothing that another run could go on with
+            with suppress(OSError):
+                self.remove()
         self._file.close()
 
     def _begin(self, anew: bool) -> None:
@@ -103,7 +118,7 @@ class Journal:
         self._file.seek(0)
         lines = self._file.read().split(b"\n")[:-1]  # what follows the last end of a line was not written whole
         self._file.truncate(sum(len(line) + 1 for line in lines))
-        if anew or not lines:
+        if anew or len(lines) < 2:
             self.forget()
             return
         self._check(json.loads(lines[0]))
@@ -117,9 +132,9 @@ class Journal:
     def _check(self, found: dict[str, Any]) -> None:
         for name in self._facts:
             if found.get(name) != self._facts[name]:
-                was, now = (str(f.get(name))[:60] for f in (found, self._facts))
+                was, now = _differing(found.get(name), self._facts[name])
                 raise RetintError(
-                    f"{self.folder}: found work that was begun with another {name} ({was}, now {now}); expected the same: give the "
+                    f"{self.folder}: found work that was begun with another {name} ({was}; now {now}); expected the same: give the "
                     "same command to go on, or --overwrite to begin anew"
                 )
 
@@ -136,7 +151,8 @@ class Journal:
                 f"{self.folder}: found another process at work on it; expected to be alone: wait for it, or end it"
             ) from None
 
-    def _told(self, error: OSError) -> RetintError:
+    def told(self, error: OSError) -> RetintError:
+        """What the system refused, in one line."""
         return RetintError(
             f"{self.folder}: found that it cannot be written ({error.strerror}); expected a writable folder with room: choose another"
         )
@@ -154,12 +170,15 @@ class PartialLabels:
         if size != prod(shape):
             if journal.done:
                 journal.forget()
-            self._path.touch()
-            with self._path.open("r+b") as file:
-                if hasattr(os, "posix_fallocate"):  # else a full disk would show in the midst of the work
-                    os.posix_fallocate(file.fileno(), 0, prod(shape))
-                else:
-                    file.truncate(prod(shape))
+            try:
+                self._path.touch()
+                with self._path.open("r+b") as file:
+                    if hasattr(os, "posix_fallocate"):  # else a full disk would show in the midst of the work
+                        os.posix_fallocate(file.fileno(), 0, prod(shape))
+                    else:
+                        file.truncate(prod(shape))
+            except OSError as error:
+                raise journal.told(error) from error
 
     def write(self, box: Box, labels: NDArray[np.uint8]) -> None:
         """Write a box, and see that it is on the disk."""
@@ -174,6 +193,14 @@ class PartialLabels:
         """The labels of a box."""
         # mapped anew each time: what was read does not stay in this process's memory
         return np.array(np.memmap(self._path, np.uint8, "r", shape=self.shape)[slices(box)])
+
+
+def _differing(was: Any, now: Any) -> tuple[str, str]:
+    """Two facts, as far as they differ."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        names = [name for name in now if was.get(name) != now[name]]
+        was, now = ({name: given.get(name) for name in names} for given in (was, now))
+    return str(was)[:60], str(now)[:60]
 
 
 def _runs(shape: tuple[int, ...], box: Box, labels: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import RetintError
 from ..network.grid import MODES, SMALLEST
 from ..network.layers import part
+from ..numbers import real
 from .counting import likeliest
 from .quads import labels_between, possible
 from .resample import linear
@@ -122,8 +122,7 @@ def scaled_size(size: Sequence[int], scale: float) -> tuple[int, ...]:
     Raises:
         RetintError: the scale is not from 0.01 to 100.
     """
-    if not 0.01 <= scale <= 100:
-        raise RetintError(f"--scale {scale:g}: expected a number from 0.01 to 100")
+    real(scale, "--scale", 0.01, 100)
     return tuple(max(1, round(n * scale)) for n in size)
 
 

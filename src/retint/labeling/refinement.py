@@ -18,7 +18,7 @@ from torch import Tensor
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
 from ..network.hardware import laid_out
-from ..network.hints import Hints, emphasised, kept
+from ..network.hints import Hints, begun, emphasised, kept
 from .asking import Ask, Asking, alone
 from .backends import Engine
 from .counting import ROUNDING, followed, likeliest
@@ -179,7 +179,7 @@ class Refinement:
             return self.cut(tile).to(self.network.device)
         if self.start is None:
             return None
-        return kept(self.start.estimate(tile.outer).to(self.network.device), hints)
+        return begun(self.start.estimate(tile.outer).to(self.network.device), hints)
 
     def _step(self, context: Any, hints: Hints | None, estimate: Tensor | None) -> Asking[Tensor]:
         """The next estimate of a tile's outer part."""

@@ -77,7 +77,7 @@ class Source:
     def normalised(self, pixels: NDArray[Any], box: Box, dtype: torch.dtype = torch.float32) -> Tensor:
         """A box's region, from its pixels; of 8 bits, they are put on the unit scale and normalised at once."""
         have, bytes_ = self._inside(box), pixels.dtype == np.uint8
-        values = np.require(pixels, requirements=("C", "W")) if bytes_ else self._on_unit_scale(pixels)
+        values = _plain(pixels) if bytes_ else self._on_unit_scale(pixels)
         lines = torch.from_numpy(values).flatten(-2).flatten(0, -2)  # a row's pixels and channels in one are quickly gone through
         largest = 255 if bytes_ else 1
         mean, factor = (v.flatten().repeat(pixels.shape[-2]) for v in (self._mean * largest, 1 / (self._std * largest)))
@@ -120,10 +120,14 @@ class Source:
             raise RetintError(
                 f"part: {new.dtype} with {new.shape[-1]} channels; the image is {held.dtype} with {held.shape[-1]}"
             )
+        try:
+            whole = all(a == int(a) for a in at)
+        except (OverflowError, TypeError, ValueError):
+            whole = False
+        if not whole:
+            raise RetintError(f"part at {at}: expected whole pixels, one along each axis")
         if len(at) != dims or any(a < 0 or a + n > whole for a, n, whole in zip(at, new.shape, self.own, strict=False)):
             raise RetintError(f"part: {new.shape[:-1]} pixels at {tuple(at)} do not lie in the image's {self.own}")
-        if any(a != int(a) for a in at):
-            raise RetintError(f"part at {tuple(at)}: expected whole pixels")
         self._check_depth(new)
         to_unit(new, "part")  # refuses what is no number, before anything is replaced
         box = tuple((int(a), int(a) + n) for a, n in zip(at, new.shape, strict=False))
@@ -165,7 +169,7 @@ class Source:
         return self._fitted(part)
 
     def _on_unit_scale(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
-        return np.require(to_unit(pixels, self._where), requirements=("C", "W"))  # as torch wants it
+        return _plain(to_unit(pixels, self._where))
 
     def _fitted(self, part: NDArray[Any]) -> NDArray[Any]:
         """A part with the model's channels."""
@@ -200,6 +204,12 @@ class _Read:
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         with told(self.reader.path), self._one:
             return self.reader.read(tuple((part.start, part.stop) for part in index))
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """The values as torch wants them: in order, and to be written to. NumPy takes an axis of one, turned round, for in order."""
+    values = np.require(values, requirements=("C", "W"))
+    return values if min(values.strides) >= 0 else values.copy()
 
 
 def array_of(given: Any, what: str) -> NDArray[Any]:

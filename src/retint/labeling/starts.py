@@ -20,6 +20,7 @@ from .source import array_of
 from .tiles import Box, slices
 
 UNKNOWN = 255
+_LARGEST = 1e30  # of what is taken for a probability, and so brought to a sum of 1 in float32
 
 _AXES = {2: "rows, columns", 3: "slices, rows, columns"}
 
@@ -106,8 +107,8 @@ class ProbabilityMap:
             )
         if planes.size == 0 or planes.min() < -1e-6:
             raise RetintError(f"{what}: probabilities must not be negative or empty; found shape {planes.shape}")
-        if not (np.isfinite(planes.min()) and np.isfinite(planes.max())):
-            raise RetintError(f"{what}: probabilities must be finite; found NaN or infinity")
+        if not planes.max() <= _LARGEST:
+            raise RetintError(f"{what}: probabilities must be finite; found {planes.max():g}")
         self._planes, self._size, self._strides = planes, size, strides
         self._ready = planes.shape[1:] == cells
         self._covered = planes.shape[1:] if covered is None else tuple(covered)
@@ -153,9 +154,23 @@ def start_map(
         RetintError: wrong classes, shape or values.
     """
     array = array_of(start, what)
+    if covered is None and len(size) == 2 and array.shape[-2:] != cells:  # volumes may have a resolution for each axis
+        _check_proportions(array.shape[-2:], size, what)
     if array.ndim == len(size):
         return LabelMap(array, classes, size, strides, what)
     return ProbabilityMap(array, classes, size, strides, cells, what, covered)
+
+
+def _check_proportions(shape: tuple[int, ...], size: tuple[int, ...], what: str) -> None:
+    """Whether a map can be of the image at some resolution, give or take two cells.
+
+    Raises:
+        RetintError: it cannot: it was turned or cut, perhaps.
+    """
+    scales = [((n - 2) / m, (n + 2) / m) for n, m in zip(shape, size, strict=True)]
+    if max(low for low, _ in scales) > min(high for _, high in scales):
+        told = (" x ".join(map(str, one)) for one in (shape, size))
+        raise RetintError(f"{what}: found {next(told)} cells, the image has {next(told)}; expected its proportions: turn or cut the map as the image is")
 
 
 def _pixels(box: Box, size: tuple[int, ...], strides: tuple[int, ...]) -> Box:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import SupportsIndex
 
 from ..errors import RetintError
+from ..numbers import real, whole
 from .asking import Asking
 from .canvas import Canvas
 from .refinement import Refinement
@@ -38,13 +38,11 @@ class Stop:
     def __post_init__(self) -> None:
         if sum((self.steps is not None, self.settled, self.budget is not None, self.tolerance is not None)) > 1:
             raise RetintError("steps, until settled, budget, tolerance: give one of them")
-        if self.steps is not None and not isinstance(self.steps, SupportsIndex):
-            raise RetintError(f"--steps {self.steps}: expected a whole number")
-        if self.steps is not None and self.steps < 1:
-            raise RetintError(f"--steps {self.steps}: at least 1 is needed")
-        if self.tolerance is not None and not self.tolerance > 0:
+        if self.steps is not None:
+            object.__setattr__(self, "steps", whole(self.steps, "--steps"))
+        if self.tolerance is not None and not real(self.tolerance, "--tolerance") > 0:
             raise RetintError(f"--tolerance {self.tolerance:g}: expected a number above 0")
-        if self.budget is not None and not self.budget > 0:
+        if self.budget is not None and not real(self.budget, "--budget") > 0:
             raise RetintError(f"--budget {self.budget:g}: expected a time above 0")
 
     @property
@@ -87,7 +85,7 @@ def _until(refinement: Refinement, canvas: Canvas, still: Callable[[int], bool],
     """Steps until so many running are still (asked by their index); exact in tiles too, by going back within a sweep."""
     quiet = 0
     while refinement.steps < MOST_STEPS:
-        take = 1 if refinement.whole else max(refinement.sweep // 2, 1)
+        take = 1 if refinement.whole else min(max(refinement.sweep // 2, 1), MOST_STEPS - refinement.steps)
         before, done, trace = refinement.estimate, refinement.steps, refinement.trace
         if trace is not None and take > 1:
             refinement.trace = trace.copy()

@@ -14,11 +14,13 @@ from torch.nn import functional as F
 
 from ..errors import RetintError
 from ..images import to_unit
+from ..numbers import real, whole
 from ..scoring import Flicker
 from .labels import Labeling
 from .motion import motion, moved, small_picture
 from .pixels import bands
 from .source import array_of
+from .stopping import Stop
 
 if TYPE_CHECKING:
     from .model import Model
@@ -85,10 +87,9 @@ class VideoLabeler:
         cut: float = CUT, **options: Any,
     ) -> None:  # fmt: skip
         refuse(model)
-        if frame_steps is not None and frame_steps < 1:
-            raise RetintError(f"--frame-steps {frame_steps}: at least 1 is needed")
-        if not 0 <= cut <= 1:
-            raise RetintError(f"cut {cut}: expected a share from 0 to 1")
+        steps = Stop(steps).steps
+        frame_steps = None if frame_steps is None else whole(frame_steps, "--frame-steps")
+        real(cut, "cut", 0, 1)
         self.frames, self.cuts, self.further, self.flicker = 0, list[int](), list[int](), Flicker()
         self._model, self._steps, self._frame_steps, self._start = model, steps, frame_steps, start
         self._still, self._cut, self._options = still, cut, options

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from math import prod
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ _LEAST = 0.02
 """Share of the weights below which beginning from a model is surely a mistake."""
 
 
-def architecture_of(name: str) -> str | None:
+def architecture_of(name: str | Path) -> str | None:
     """The name of a trained model's architecture, if the catalogue has it.
 
     Raises:
@@ -30,9 +31,10 @@ def architecture_of(name: str) -> str | None:
     return found if found in CATALOGUE else None
 
 
-def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -> str:
+def take_weights(network: RecurrentNetwork, name: str | Path, classes: Sequence[str]) -> str:
     """Put the weights of a trained model into a network, wherever names and shapes fit; the rest stays as it began.
 
+    Of an image with another number of channels, each has the sum of the model's kernels over its channels, divided among them.
     Planes that belong to classes are taken class by class, by name, so classes may be added, dropped or reordered. Residual
     layers that the network has between those of the model begin as the identity, so that it labels as the model does (Chen
     et al. 2016, Net2Net).
@@ -50,7 +52,7 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
     """
     tensors, card = load_model(find_model(name, "--from"))
     pairs = [(k, card.classes.index(c)) for k, c in enumerate(classes) if c in card.classes]
-    each, taken, total = planes_of_classes(network), 0, 0
+    each, taken, total, other = planes_of_classes(network), 0, 0, card.channels != network.channels
     try:
         layers = _layers_of(network, Architecture.from_dict(card.architecture))
     except (KeyError, TypeError):
@@ -64,9 +66,11 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
                 continue
             total += mine.numel()
             layer = re.split(r"\.(conv|norm)\.", key)[0]
-            its = f"{layers[layer]}{key.removeprefix(layer)}"
-            if its in tensors:
-                taken += _take(mine, tensors[its], each[key], pairs, len(card.classes))
+            its = tensors.get(f"{layers[layer]}{key.removeprefix(layer)}")
+            if its is not None and other and key == "U.0.conv.weight":
+                its = (its.sum(1, keepdim=True) / network.channels).expand(-1, network.channels, *its.shape[2:])
+            if its is not None:
+                taken += _take(mine, its, each[key], pairs, len(card.classes))
         for layer in (layer for layer, its in layers.items() if its is None):
             unit = network.get_submodule(layer)
             if isinstance(unit, Unit) and unit.layer.residual and unit.norm is not None:
@@ -76,7 +80,12 @@ def take_weights(network: RecurrentNetwork, name: str, classes: Sequence[str]) -
             f"--from {name}: next to nothing of {card.architecture['name']} fits {network.architecture.name}; give --arch "
             f"{card.architecture['name']}, or train without --from"
         )
-    return f"begun from {name}: {taken / total:.0%} of the weights taken"
+    new, left = ([c for c in some if c not in others] for some, others in ((classes, card.classes), (card.classes, classes)))
+    line = f"begun from {name}: {int(100 * taken / total)}% of the weights taken"
+    if other:
+        line += f"; its kernels on {card.channels} channels added up, shared among {network.channels}"
+    line += f"; begun anew: {', '.join(new)}" if new else ""
+    return line + (f"; left out: {', '.join(left)}" if left else "")
 
 
 def _layers_of(network: RecurrentNetwork, its: Architecture) -> dict[str, str | None]:

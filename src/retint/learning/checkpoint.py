@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import torch
 
@@ -13,6 +14,8 @@ from ..errors import RetintError, reason_of
 from ..network.hardware import Precision
 from .settings import Settings, checkpoint_path
 from .survey import Survey
+
+_PARTS = {"settings", "data", "chosen", "network", "average", "optimizer", "progress"}
 
 
 class Chosen(NamedTuple):
@@ -38,6 +41,7 @@ def fingerprint(
         "classes": list(data.classes), "images": [pair.stem for pair in pairs], "held": [pair.stem for pair in held],
         "tags": {one.stem: list(one.tags) for one in tagged}, "channels": checked.channels, "dtype": checked.dtype,
         "mean": list(seen.mean), "std": list(seen.std), "size": list(seen.size), "labelled": seen.counts.tolist(),
+        "sums": checked.sum_of([file for pair in (*pairs, *held) for file in (pair.image, pair.labels)] + [one.image for one in tagged]),
     }  # fmt: skip
 
 
@@ -51,8 +55,13 @@ def load_checkpoint(out: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RetintError(f"--resume: {path} does not exist: nothing to continue; leave --resume out to begin")
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        state["settings"], state["data"], state["chosen"]
+        with ZipFile(path) as archive:  # torch does not compare the sums that are there
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if missing := _PARTS - set(state):
+            raise KeyError(*missing)
+        Settings.from_dict(state["settings"]), Chosen.of(state, Chosen())
     except MemoryError:
         raise
     except Exception as error:
@@ -93,7 +102,7 @@ def refuse_other_data(state: dict[str, Any], out: Path, data: Dataset, now: dict
     Raises:
         RetintError: it was.
     """
-    if state["data"] != now:
+    if now != {**now, **state["data"]}:  # an earlier version wrote less
         raise RetintError(
             f"{checkpoint_path(out)}: made from other images, labels, tags or classes than {data.root} holds now; --overwrite "
             "begins anew"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from ..data import Pair, choose_stride
 from ..errors import RetintError
 from ..images import read_volume_labels
 from ..network import Geometry
+from ..numbers import every_whole, real, whole
 from .augment import Augmentation
 from .survey import Survey
 
 _CROPS = {8: 320, 4: 288, 2: 192, 1: 128}  # rows or columns of a view, by the stride of the label grid
 _SLICES, _VOXELS = 16, {1: 16 * 96 * 96, 2: 16 * 160 * 160}  # of a view of a volume, by the stride in the plane
 _VOLUMES = 4  # looked at for their shape
+_Labels = Literal["pixels", "some", "tags"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Settings:
     """
 
     arch: str | None = None
-    start: str | None = None
-    labels: Literal["pixels", "some", "tags"] = "pixels"
+    start: str | Path | None = None
+    labels: _Labels = "pixels"
     epochs: float | None = None
     minutes: float | None = None
     seed: int = 0
@@ -66,6 +68,28 @@ class Settings:
     aimed: float = 0.3
     average: float = 0.998
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        """Make all of it plain data, which checkpoints and cards hold.
+
+        Raises:
+            RetintError: a setting is of another kind, or out of its range.
+        """
+        if self.labels not in (known := get_args(_Labels)):
+            raise RetintError(f"labels {self.labels}: expected one of {', '.join(known)}")
+        plain: dict[str, Any] = {"start": None if self.start is None else str(self.start)}
+        if self.crop is not None:
+            plain["crop"] = tuple(every_whole(self.crop, "crop"))
+        for name, least in {"seed": 0, "batch": 1, "window": 0, "wander": 0}.items():
+            if (given := getattr(self, name)) is not None:
+                plain[name] = whole(given, name, least)
+        shares = dict.fromkeys(("spoilt", "hinted", "misled", "overlap", "rare", "aimed", "average"), 1.0)
+        for name, most in {"epochs": math.inf, "minutes": math.inf, "rate": math.inf, "decay": math.inf, **shares}.items():
+            if (given := getattr(self, name)) is not None:
+                number = real(given, name, 0, most)
+                plain[name] = given if isinstance(given, int) else number  # as a person wrote it
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

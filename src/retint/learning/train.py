@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -43,6 +44,7 @@ _CHECKPOINT_SECONDS = 120.0
 _LEAST_VIEWS = 200
 
 _SCORED_STEPS = (1, 2, 4, 8)
+_ONE_PRESS = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def train(
         RetintError: `out` is no place for a file, or exists; it has no checkpoint to resume, or one of other data.
     """
     out, say = Path(out), note or (lambda line: None)
+    exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     check_suffix(out)
     check_folder(out.parent, f"--out {out}: the folder")
     for path in (out, checkpoint_path(out), *log_paths(out)):
@@ -113,7 +116,7 @@ def train(
             raise RetintError(f"--out {out}: exists already; --overwrite replaces it")
     saved = load_checkpoint(out) if resume else None
     if saved:
-        given = Chosen(tuple(exclude), limit, precision, devices)
+        given = Chosen(exclude, limit, precision, devices)
         refuse_other_settings(saved, out, settings or Settings(), given)
         exclude, limit, precision, devices = Chosen.of(saved, given)
     check_devices(device, devices)
@@ -125,7 +128,7 @@ def train(
         say(f"note: {line}")
     learn, held, tagged = parts(data, exclude, limit, settings.labels)
     run = Run(data, learn, held, tagged, checked, out, settings, device, devices, precision, say, saved is not None)
-    run.clock, run.chosen = clock, Chosen(tuple(exclude), limit, precision, devices)
+    run.clock, run.chosen = clock, Chosen(exclude, limit, precision, devices)
     if saved:
         refuse_other_data(saved, out, data, run.fingerprint)
         run.restore(saved)
@@ -205,6 +208,7 @@ class Run:
         self.progress = Progress()
         self.clock: Callable[[], float] = time.monotonic
         self.stopping = False
+        self._presses, self._pressed, self._ending = 0, -math.inf, math.inf
         self._validation_seconds = 0.0
         keep_memory()
         also = f", {len(tagged)} with tags" if tagged else ""
@@ -221,23 +225,27 @@ class Run:
         except ValueError:  # not the main thread: nobody can press Ctrl-C here
             before = None
         try:
-            self._loop(report)
+            return self._all(report)
         finally:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
+
+    def _all(self, report: Callable[[Progress, float], None]) -> bool:
+        """The loop, and what comes after it; what is written is written whole, however often Ctrl-C is pressed."""
+        self._loop(report)
         if not self.stopping and len(self.held):  # scoring takes a while, and may be stopped too
             self._save_model()
             self._if_possible(self._save_checkpoint)
-            try:
+            with self._interruptible(presses=1):
                 self._score_finally()
-            except KeyboardInterrupt:
-                self.stopping = True
         finished = not self.stopping
         if finished and self.progress.loss_count:  # of an epoch that was begun
             self.progress.note_epoch(self.progress.score)
-        self._save_model()
-        if not finished:
-            self._save_checkpoint()
+        try:
+            self._save_model()
+        finally:
+            if not finished:
+                self._save_checkpoint()
         if self.fabric.is_global_zero:
             if finished:
                 checkpoint_path(self.out).unlink(missing_ok=True)
@@ -249,7 +257,8 @@ class Run:
         progress, saved_at = self.progress, time.monotonic()
         while (share := self._agreed()) < 1 and not self.stopping:
             began = self.clock()
-            loss = self._iterate(share)
+            if (loss := self._iterate(share)) is None:
+                return
             progress.loss_sum += loss
             progress.loss_count += 1
             progress.iteration += 1
@@ -275,24 +284,32 @@ class Run:
         share, self.stopping = self.fabric.broadcast((self.share(), self.stopping))
         return float(share)
 
-    def _iterate(self, share: float) -> float:
+    def _iterate(self, share: float) -> float | None:
+        """One step of the optimiser. Returns the loss; None if a second Ctrl-C ended it, with everything as it was before."""
         number = self.progress.iteration
+        before = [buffer.clone() for buffer in self.network.buffers()]
         labelled = self._mine(self.batches(number)) if len(self.learn) else None
         tagged = self._mine(self.tagged(number)) if self.tagged else None
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * schedule(share)
         self.objective.train()
-        loss = self.objective(labelled, tagged, chance(self.settings.seed, number, 1), share)
-        self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.objective, self.optimizer, max_norm=1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.average.follow(self.network, number)
-        value = float(loss.detach())
-        if not math.isfinite(value):
+        value = norm = None
+        with self._interruptible(presses=2):
+            loss = self.objective(labelled, tagged, chance(self.settings.seed, number, 1), share)
+            value = float(loss.detach())
+            self.fabric.backward(loss)
+            norm = self.fabric.clip_gradients(self.objective, self.optimizer, max_norm=1.0, error_if_nonfinite=False)
+        if norm is None:
+            for buffer, kept in zip(self.network.buffers(), before, strict=True):
+                buffer.copy_(kept)
+            return None
+        if not math.isfinite(value + float(norm)):
             raise RetintError(
                 f"--out {self.out}: the loss is no longer a number; train with --precision float32, or in Python with a rate below {self.settings.rate:g}"
             )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.average.follow(self.network, number)
         return value
 
     def _mine(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -376,18 +393,40 @@ class Run:
                 raise OSError(reason_of(error)) from error
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a checkpoint."""
-        self.network.load_state_dict(state["network"])
-        self.average.network.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.progress = Progress(**state["progress"])
+        """Continue from a checkpoint.
+
+        Raises:
+            RetintError: it does not fit.
+        """
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.network.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.progress = Progress(**state["progress"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise RetintError(
+                f"{checkpoint_path(self.out)}: does not fit this version of Retint ({reason_of(error)}); --overwrite begins anew"
+            ) from None
         self.say(f"continuing after {self.progress.iteration:,} iterations")
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        """First Ctrl-C: end after this iteration. Second: at once."""
-        if self.stopping:
+        """Ctrl-C: end after this iteration; pressed again a second later, give this iteration up. One press may come as several."""
+        now = time.monotonic()
+        self._presses += 1 if now - self._pressed > _ONE_PRESS else 0
+        self.stopping, self._pressed = True, now
+        if self._presses >= self._ending:
             raise KeyboardInterrupt
-        self.stopping = True
+
+    @contextmanager
+    def _interruptible(self, presses: int) -> Iterator[None]:
+        """What so many presses of Ctrl-C end; the run goes on after it, to its end."""
+        self._ending = presses
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.stopping = True
+        finally:
+            self._ending = math.inf
 
 
 def _finite(score: float) -> float | None:

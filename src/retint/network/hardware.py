@@ -45,7 +45,7 @@ def chosen_device(device: str) -> torch.device:
         raise RetintError("--device cuda: no CUDA device here; use --device cpu")
     try:
         return torch.device(("cuda" if there else "cpu") if device == "auto" else device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise RetintError(f"--device {device}: expected auto, cpu or cuda") from None
 
 

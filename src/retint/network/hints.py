@@ -15,6 +15,22 @@ def kept(estimate: Tensor, hints: Hints | None) -> Tensor:
     return estimate if hints is None else torch.addcmul(hints[0], estimate, hints[1])
 
 
+def begun(start: Tensor, hints: Hints | None) -> Tensor:
+    """A start with the hints in it, (N, K, cells ...): what of a cell is not fixed has the classes that are left of the start's when
+    the hints are taken off. So a start that holds the hints already, such as an estimate made with them, stays as it is.
+
+    Args:
+        start: distributions, (N, K, cells ...).
+        hints: to be put in, if there are any.
+    """
+    if hints is None:
+        return start
+    fixed, rest = hints
+    own = (start - fixed).clamp_(min=0)
+    own *= rest / own.sum(1, keepdim=True).clamp_(min=torch.finfo(own.dtype).tiny)
+    return torch.where(rest < 1, own.add_(fixed), start)
+
+
 def emphasised(estimate: Tensor, hints: Hints | None, emphasis: float) -> Tensor:
     """Y as W is fed it: what hints hold counts `emphasis` times.
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _SMALLEST = 1e-12
-_RANGE = (1 / 50, 50.0)
+RANGE = (1 / 50, 50.0)
+"""Of temperatures that are fitted."""
 """Temperatures are looked for between these."""
 
 
@@ -108,7 +109,7 @@ class Temperature:
         """
         if not len(self):
             return 1.0
-        low, high = 1 / _RANGE[1], 1 / _RANGE[0]
+        low, high = 1 / RANGE[1], 1 / RANGE[0]
         for _ in range(24):
             middle = (low * high) ** 0.5
             low, high = (low, middle) if self._slope(middle) > 0 else (middle, high)
