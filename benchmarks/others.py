@@ -204,6 +204,8 @@ def main() -> None:
             settings["unet"] = Unet(given.unet).told
         print(name, rows[name], flush=True)
     rows[f"{model.name} alone"] = refined(model, val[::25] if given.quick else val, None, model.name)
+    if not given.quick:
+        rows[f"{model.name} alone, every {given.every}"] = refined(model, val[:: given.every], None, model.name)
     settings |= {"forests": {"training images": len(train[:: given.train_every]), "pixels an image": given.per_image // 2,
                              "of each half of autocontext": given.per_image, **TREES}}  # fmt: skip
     write("others", {"model": model.name, "split": "val", "settings": settings, "rows": rows})

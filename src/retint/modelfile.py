@@ -162,6 +162,20 @@ def bundled_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
+def summary(path: str | Path) -> dict[str, Any]:
+    """What there is to tell of a model file, as `retint models --json` prints it.
+
+    Raises:
+        RetintError: it is not a readable model file.
+    """
+    tensors, card = load_model(path)
+    return {
+        "file": str(path), "architecture": card.architecture["name"], "classes": list(card.classes), "channels": card.channels,
+        "parameters": sum(t.numel() for name, t in tensors.items() if "running_" not in name), "image_size": card.image_size,
+        "object_size": card.object_size, "trained_on": card.trained_on, "scores": card.scores, "notes": card.notes,
+    }  # fmt: skip
+
+
 def find_model(name: str | Path, option: str = "--model") -> Path:
     """The file of a bundled name or a path. A hub id (owner/name) needs the hub's client and a network.
 

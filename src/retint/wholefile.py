@@ -68,7 +68,11 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: str | PathLike[str]) -> Iterator[Path]:
-    """Write a folder that appears whole or not at all; an earlier one stays until then. See `whole_file`."""
+    """Write a folder that appears whole or not at all; an earlier one stays until then. See `whole_file`.
+
+    Raises:
+        RetintError: `path` is no place for a folder, or the system refused.
+    """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise RetintError(f"{path}: found a file; expected a place for a folder: choose another name")

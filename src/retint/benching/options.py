@@ -37,7 +37,7 @@ class Options:
     compile: bool = True
     view: int = 320
     least: float = 0.5
-    device: str = "cpu"
+    device: str = "auto"
 
     @classmethod
     def quick(cls, **more: Any) -> Options:

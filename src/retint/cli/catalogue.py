@@ -30,16 +30,9 @@ def add_to(verbs: Any) -> None:
 
 def run_models(options: argparse.Namespace) -> int:
     """List the bundled models."""
-    from ..modelfile import bundled_models, load_model
+    from ..modelfile import bundled_models, summary
 
-    rows: dict[str, dict[str, Any]] = {}
-    for name, path in bundled_models().items():
-        tensors, card = load_model(path)
-        rows[name] = {
-            "file": str(path), "architecture": card.architecture["name"], "classes": list(card.classes), "channels": card.channels,
-            "parameters": sum(t.numel() for name, t in tensors.items() if "running_" not in name), "image_size": card.image_size,
-            "object_size": card.object_size, "trained_on": card.trained_on, "scores": card.scores, "notes": card.notes,
-        }  # fmt: skip
+    rows = {name: summary(path) for name, path in bundled_models().items()}
     if options.json:
         print_json(rows)
         return 0
@@ -56,19 +49,11 @@ def run_models(options: argparse.Namespace) -> int:
 
 def run_archs(options: argparse.Namespace) -> int:
     """List the catalogue."""
-    from ..network import CATALOGUE, Geometry, architecture, build
+    from ..network import CATALOGUE, Geometry, architecture
+    from ..network.summary import summary
 
     chosen = [architecture(options.name)] if options.name else list(CATALOGUE.values())
-    rows: dict[str, dict[str, Any]] = {}
-    for arch in chosen:
-        axes = [Geometry(arch, axis=axis) for axis in range(arch.dims)]
-        rows[arch.name] = {
-            "parameters": sum(p.numel() for p in build(arch, 3, 11).parameters()),
-            "stride": axes[-1].stride,
-            "receptive_field": {str(n): axes[-1].receptive_field(n) for n in (1, 2, 3)},
-            "dims": arch.dims,
-            "source": arch.source,
-        }
+    rows = {arch.name: summary(arch) for arch in chosen}
     if options.json:
         print_json(rows)
         return 0

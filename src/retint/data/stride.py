@@ -13,7 +13,7 @@ from retint.scoring import Confusion
 from .folder import IGNORE, Pair, read_indices
 
 _IMAGES = 8
-_PLANES = 8  # of each volume
+_SLICES = 8  # of each volume
 _WINDOW = 1024  # rows and columns looked at, in the middle of larger images
 
 
@@ -29,7 +29,7 @@ def choose_stride(
     For each stride the labels themselves are averaged over the grid's cells, enlarged again and compared with what
     they were: no network on that grid can do much better. Looks at 8 images at most, spread over the set.
 
-    Of volumes it looks at the planes of the slices, 8 at most of each, spread over those with labels. The stride is
+    Of volumes it looks at slices, 8 at most of each, spread over those with labels. The stride is
     that of rows and columns; it says nothing of the slices, which often lie further apart.
 
     Args:
@@ -46,7 +46,7 @@ def choose_stride(
         RetintError: labels cannot be read.
     """
     chosen = [pairs[i] for i in sorted({round(i) for i in np.linspace(0, len(pairs) - 1, _IMAGES)})] if pairs else []
-    labels = [_middle(plane) for pair in chosen for plane in _planes(read_indices(pair.labels, pair.dims), ignore)]
+    labels = [_middle(one) for pair in chosen for one in _slices(read_indices(pair.labels, pair.dims), ignore)]
     for stride in sorted(candidates, reverse=True):
         confusion = Confusion(classes, ignore)
         for truth in labels:
@@ -91,13 +91,13 @@ def _enlarged(plane: NDArray[np.float32], stride: int, size: int) -> NDArray[np.
     return np.asarray(plane[below] * (1 - part) + plane[above] * part)
 
 
-def _planes(labels: NDArray[Any], ignore: int) -> list[NDArray[Any]]:
+def _slices(labels: NDArray[Any], ignore: int) -> list[NDArray[Any]]:
     """Labels as a list of (rows, columns): an image itself, some slices of a volume."""
     if labels.ndim == 2:
         return [labels]
     known = np.flatnonzero((labels != ignore).any(axis=(1, 2)))
     return (
-        [labels[known[i]] for i in sorted({round(i) for i in np.linspace(0, len(known) - 1, _PLANES)})]
+        [labels[known[i]] for i in sorted({round(i) for i in np.linspace(0, len(known) - 1, _SLICES)})]
         if len(known)
         else []
     )

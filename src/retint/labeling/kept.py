@@ -57,9 +57,10 @@ class KeptSteps:
         self._network, self._source, self._hints, self._tile = network, source, hints, tuple(tile)
         self.cells = network.cells(source.size)
         self._whole: Box = tuple((0, n) for n in self.cells)
-        self._tolerance = TOLERANCE.get(self._network.dtype, min(TOLERANCE.values()))
-        self._fixed, self._rest = self._plane(), torch.ones((1, 1, *self.cells), device=self._network.device)
-        self._start = None if start is None else start.estimate(self._whole).to(self._network.device).contiguous()
+        self._device, self._dtype = network.device, network.dtype
+        self._tolerance = TOLERANCE.get(self._dtype, min(TOLERANCE.values()))
+        self._fixed, self._rest = self._plane(), torch.ones((1, 1, *self.cells), device=self._device)
+        self._start = None if start is None else start.estimate(self._whole).to(self._device).contiguous()
         self._readout = FinerReadout.of(network) if possible(network) else None
         self._detail = detail_for(network, self._readout)
         self._context = self._new_context()
@@ -90,7 +91,7 @@ class KeptSteps:
             if labels is None:
                 labels, count = likeliest(y), prod(y.shape[1:])
             else:
-                labels, changed = followed(y, labels, ROUNDING.get(self._network.dtype, 0.0))
+                labels, changed = followed(y, labels, ROUNDING.get(self._dtype, 0.0))
                 count = len(changed)
             found.append(count / prod(y.shape[1:]))
         return tuple(found)
@@ -169,7 +170,7 @@ class KeptSteps:
         def fed(part: Box) -> Tensor:
             y, hints = cut(plane, part), self._hints_in(part)
             y = begun(y, hints) if first else y
-            return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._network.dtype))
+            return laid_out(emphasised(y, hints, self._network.architecture.emphasis).to(self._dtype))
 
         return fed
 
@@ -197,7 +198,7 @@ class KeptSteps:
             n // g.per_period * (g.period // u)
             for n, g, u in zip(self.cells, self._network.geometry, self._coarser, strict=True)
         ]
-        context = torch.empty((1, self._network.context_channels, *shape), dtype=self._network.dtype, device=self._network.device)
+        context = torch.empty((1, self._network.context_channels, *shape), dtype=self._dtype, device=self._device)
         context = laid_out(context)
         self._fill(context, tuple((0, n) for n in shape))
         return context
@@ -211,7 +212,7 @@ class KeptSteps:
             cut(context, tile.core).copy_(context_in(self._network, self._image, tile.core, pixels, self._detail))
 
     def _image(self, box: Box) -> Tensor:
-        return self._source.region(box, self._network.dtype).to(self._network.device)
+        return self._source.region(box, self._dtype).to(self._device)
 
     @property
     def _coarser(self) -> list[int]:
@@ -238,4 +239,4 @@ class KeptSteps:
         return (tile.core for tile in Tile(box, box).split(self._tile, [(0, 0)] * len(box)))
 
     def _plane(self) -> Tensor:
-        return torch.zeros((1, self._network.classes, *self.cells), device=self._network.device)
+        return torch.zeros((1, self._network.classes, *self.cells), device=self._device)

@@ -25,7 +25,7 @@ class Labeling:
         labels: class index of each pixel, (rows, columns) or (slices, rows, columns), uint8.
         steps: taken, those of a start not counted.
         changes: share of label cells whose label changed, at each step.
-        settled: whether the labels had stopped changing: no cell changed at the last step.
+        settled: whether no label cell changed at the last step; with `until_settled`, at the last two.
         classes: names.
         strides: image pixels per label cell along each axis.
         estimate: Y on the label grid, (K, cells ...), float32: give it (or this object) as a start to go on exactly; to go on at

@@ -198,6 +198,9 @@ class Model(Ready):
 
         Args:
             at: yield the estimates after these numbers of steps alone, and end after the last of them.
+
+        Raises:
+            RetintError: something given does not fit the model.
         """
         at = None if at is None else every_whole(at, "at")
         finely = self.takes_steps_at_once(

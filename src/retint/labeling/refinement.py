@@ -63,8 +63,8 @@ class Refinement:
         self.whole = all(n <= t for n, t in zip(self.cells, self.tile, strict=True))
         self.steps, self.changes, self.drifts = 0, list[float](), list[float]()
         self.trace: Trace | None = None
-        self._seen = network.seen(source.size)
-        self._rounding = ROUNDING.get(self.network.dtype, 0.0)
+        self._seen, self._device, self._dtype = network.seen(source.size), network.device, network.dtype
+        self._rounding = ROUNDING.get(self._dtype, 0.0)
         self._estimate: NDArray[np.float32] | None = None
         self.prior: Tensor | None = None
         self._prepared: tuple[Any, Hints | None] | None = None
@@ -164,11 +164,11 @@ class Refinement:
             return self._prepared
         strides = self.network.strides
         box = tuple((a * s, b * s) for (a, b), s in zip(tile.outer, strides, strict=True))
-        context = yield Ask(self._engine, "context", (self.source.region(box, self.network.dtype).to(self.network.device),))
+        context = yield Ask(self._engine, "context", (self.source.region(box, self._dtype).to(self._device),))
         hints = None
         if self.hints is not None:
             fixed, rest = self.hints.hints(tile.outer)
-            hints = laid_out(fixed.to(self.network.device)), rest.to(self.network.device)
+            hints = laid_out(fixed.to(self._device)), rest.to(self._device)
         if self.whole:
             self._prepared = context, hints
         return context, hints
@@ -176,15 +176,15 @@ class Refinement:
     def _before(self, tile: Tile, hints: Hints | None) -> Tensor | None:
         """Y before the next step, of a tile's outer part."""
         if self.steps > 0:
-            return self.cut(tile).to(self.network.device)
+            return self.cut(tile).to(self._device)
         if self.start is None:
             return None
-        return begun(self.start.estimate(tile.outer).to(self.network.device), hints)
+        return begun(self.start.estimate(tile.outer).to(self._device), hints)
 
     def _step(self, context: Any, hints: Hints | None, estimate: Tensor | None) -> Asking[Tensor]:
         """The next estimate of a tile's outer part."""
         with torch.inference_mode():
-            given = None if estimate is None else self._fed(estimate.to(self.network.device), hints)
+            given = None if estimate is None else self._fed(estimate.to(self._device), hints)
         scores = yield Ask(self._engine, "logits", (context, given))
         with torch.inference_mode():
             scores = scores.contiguous().float()
@@ -194,7 +194,7 @@ class Refinement:
 
     def _fed(self, estimate: Tensor, hints: Hints | None) -> Tensor:
         """Y as W is to be given it."""
-        return laid_out(emphasised(estimate, hints, self.network.architecture.emphasis).to(self.network.dtype))
+        return laid_out(emphasised(estimate, hints, self.network.architecture.emphasis).to(self._dtype))
 
     def _follow(self, tile: Tile, step: int, before: Tensor, estimate: Tensor) -> float:
         """How far Y moved in those cells of a tile's core that lie in the image, summed; the trace has it for each."""

@@ -50,7 +50,7 @@ class Stream:
         alone: bool = False,
     ) -> None:  # fmt: skip
         self._network, self._source, self._plan, self._box, self._steps = network, source, plan, box, steps
-        self._alone = alone
+        self._alone, self._device, self._dtype = alone, network.device, network.dtype
         cells = network.cells(source.size)
         self._seen = network.seen(source.size)
         self._pixels = Pixels(source.own, cells, network.strides, scale)
@@ -106,7 +106,7 @@ class Stream:
         done = held = self._first // self._network.strides[0]  # rows shown, and the first that is held
         across = zip(counted(self._box, self._source.own, self._seen, self._pitches)[1:], self._cells.outer[1:], strict=True)
         columns = [(a - first, b - first) for (a, b), (first, _) in across]
-        counter = _Counter(self.changed, columns, done, self._seen[0], ROUNDING.get(self._network.dtype, 0.0))
+        counter = _Counter(self.changed, columns, done, self._seen[0], ROUNDING.get(self._dtype, 0.0))
         for number, (count, last, blocks) in enumerate(self._bands(rows)):
             if not self._alone and (number == 0 or last):
                 let_memory_go()  # a lane's planes have other sizes than the one's before, and the last bands other rows
@@ -153,7 +153,7 @@ class Stream:
         for left in range(first, end, self._plan.block):
             right = min(left + self._plan.block, end)
             part = pixels[..., left - first : right - first, :]
-            yield self._source.normalised(part, (*others, (left, right)), self._network.dtype).to(self._network.device), right == end
+            yield self._source.normalised(part, (*others, (left, right)), self._dtype).to(self._device), right == end
 
 
 class _Counter:

@@ -10,7 +10,7 @@ def components(interior: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Number the connected regions of an image or a volume.
 
     Args:
-        interior: bool, (rows, columns) or (planes, rows, columns); False on membranes.
+        interior: bool, (rows, columns) or (slices, rows, columns); False on membranes.
 
     Returns:
         int64 of the same shape: 0 where `interior` is False, else the region's number from 1. Pixels that share an
@@ -28,7 +28,7 @@ def partition_scores(truth: NDArray[np.integer], prediction: NDArray[np.integer]
     Pixels that are 0 (membrane) in the truth are not counted; 0 in the prediction counts as one region.
 
     Args:
-        truth: region numbers of any integer dtype, (rows, columns) or (planes, rows, columns).
+        truth: region numbers of any integer dtype, (rows, columns) or (slices, rows, columns).
         prediction: the same shape.
 
     Returns:

@@ -25,11 +25,11 @@ _WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}
 
 def possible(network: RecurrentNetwork) -> bool:
     """Whether torch has these operations for a network: on the processor, in float32 or (where that has them) bfloat16, with oneDNN."""
-    mkldnn = torch.ops.mkldnn
+    parameter, mkldnn = next(network.parameters()), torch.ops.mkldnn  # asked for at every box: once is quicker
     operations = ("_convolution_pointwise", "_linear_pointwise", "_is_mkldnn_bf16_supported")
-    if network.device.type != "cpu" or network.padding != "same" or not all(hasattr(mkldnn, name) for name in operations):
+    if parameter.device.type != "cpu" or network.padding != "same" or not all(hasattr(mkldnn, name) for name in operations):
         return False
-    return network.dtype == torch.float32 or (network.dtype == torch.bfloat16 and mkldnn._is_mkldnn_bf16_supported())
+    return parameter.dtype == torch.float32 or (parameter.dtype == torch.bfloat16 and mkldnn._is_mkldnn_bf16_supported())
 
 
 class Fused:
