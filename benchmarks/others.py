@@ -158,7 +158,8 @@ def picture(rows: dict[str, Any]) -> None:
         steps = [0, *STEPS]
         if "before" not in row:
             axis.plot(
-                range(1, len(steps)), list(row["steps from nothing"].values()), marker="o", color="black", label=name
+                range(1, len(steps)), list(row["steps from nothing"].values()), marker="o", color="black", label=name,
+                ls="--" if "every" in name else "-",
             )
             continue
         (line,) = axis.plot(range(len(steps)), [row["before"], *row["refined from probabilities"].values()], marker="o",
