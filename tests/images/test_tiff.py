@@ -293,3 +293,23 @@ def test_a_film_without_frames_is_named(tmp_path):
         container.start_encoding()
     with pytest.raises(RetintError, match=r"none\.avi: found no frames; expected"):
         list(open_film(tmp_path / "none.avi").frames())
+
+
+def test_a_slide_is_its_largest_image_with_its_levels(tmp_path, by_region):
+    """As Aperio's scanners write them (SVS): a thumbnail, levels, the label and the whole slide are in the same file."""
+    path, about = tmp_path / "a.svs", "Aperio Image Library v11.2.1 \n160x120 "
+    pixels = values(120, 160, 3)
+    with tifffile.TiffWriter(path) as file:
+        for part, more in (
+            (pixels, {"tile": (64, 64), "description": f"{about}[0,0 160x120] (64x64) JPEG/RGB Q=30|AppMag = 20|MPP = 0.4990"}),
+            (pixels[::4, ::4], {"description": f"{about}-> 40x30 - |AppMag = 20"}),
+            (pixels[::2, ::2], {"tile": (64, 64), "description": f"{about}[0,0 160x120] (64x64) -> 80x60 JPEG/RGB Q=30"}),
+            (pixels[:30], {"description": f"{about}label 160x30", "subfiletype": 1}),
+            (pixels[:30], {"description": f"{about}macro 160x30", "subfiletype": 9}),
+        ):
+            file.write(part, photometric="rgb", metadata=None, **more)
+    assert np.array_equal(read_image(path), pixels)
+    reader = open_regions(path, 2)
+    assert np.array_equal(read_whole(reader), pixels)
+    assert np.array_equal(read_whole(reader.at(0.5)), pixels[::2, ::2])
+    assert find_images([tmp_path]) == [path]

@@ -11,7 +11,7 @@ from pathlib import Path
 from retint.errors import RetintError
 
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".svs"}
 )
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
 NIFTI_SUFFIXES = frozenset({".nii", ".nii.gz"})
@@ -36,13 +36,13 @@ def find_images(paths: Iterable[str | PathLike[str]]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and not is_zarr(path):
+        if os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK) and not is_zarr(path):
             inside = sorted(images_in(path), key=_natural)
             if not inside:
                 kinds = " ".join(sorted(IMAGE_SUFFIXES | NIFTI_SUFFIXES | {".zarr"}))
                 raise RetintError(f"{path}: found no images in this folder; expected {kinds}: name another folder")
             found += inside
-        elif path.exists():
+        elif os.path.exists(path):
             found.append(path)
         else:
             raise RetintError(f"{path}: found no such file; expected an image or a folder of images: check the name")

@@ -251,7 +251,9 @@ def _plane(path: Path, stored: Stored) -> NDArray[Any]:
 
 
 def _series(file: TiffFile) -> list[TiffPageSeries]:
-    return [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)  # no thumbnails
+    """The images of a file, without thumbnails, and without what scanners of slides put beside them: the label, the whole slide."""
+    slides = [s for s in file.series if s.name == "Baseline"]
+    return slides or [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
 
 
 def _squeezed(series: TiffPageSeries) -> tuple[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,10 @@ def outputs(image: Path, out: Path, wish: Wish, dims: int) -> dict[str, Path]:
 def _names(image: Path, dims: int) -> tuple[str, str, str]:
     """What the names of an image's results begin with, and the suffixes of its labels and of its probabilities."""
     if dims == 2:
-        return (volume_stem(image) if image.is_dir() else image.stem), _image_suffix(image), ".tif"
+        return (volume_stem(image) if os.path.isdir(image) else image.stem), _image_suffix(image), ".tif"
     suffix = volume_suffix(image)
     if suffix not in _VOLUME_SUFFIXES:
-        suffix = ".ome.zarr" if image.is_dir() else ".tif"
+        suffix = ".ome.zarr" if os.path.isdir(image) else ".tif"  # which says no of what may not be read
     return volume_stem(image), suffix, suffix
 
 
