@@ -49,7 +49,7 @@ def real(given: Any, what: str, least: float = -inf, most: float = inf) -> float
     """
     try:
         number = float(given + 0)  # a text has no sum with a number
-    except (TypeError, ValueError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         raise RetintError(f"{what} {given}: expected a number") from None
     if not least <= number <= most:
         limits = f"from {least:g} to {most:g}" if most < inf else f"of at least {least:g}" if least > -inf else "indeed"

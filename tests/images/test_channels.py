@@ -1,6 +1,7 @@
 """Which channels an image has, and which of them is alpha: only its file can say."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from retint.images import (
     read_whole,
     write_volume_probabilities,
 )
+from retint.images.alpha import may_be_alpha
 
 FOUR = values(20, 30, 4)
 
@@ -25,7 +27,7 @@ FOUR = values(20, 30, 4)
 def fits(path, wanted, pixels):
     """Whether a file's pixels become the wanted channels, rather than an error."""
     try:
-        return np.array_equal(fit_channels(pixels, wanted, str(path)), pixels[..., :wanted])
+        return np.array_equal(fit_channels(pixels, wanted, path), pixels[..., :wanted])
     except RetintError as error:
         return f"{path.name}: found {pixels.shape[-1]} channels; expected {wanted} channel" not in str(error)
 
@@ -144,7 +146,7 @@ def test_axes_of_a_zarr_are_known_by_their_names(tmp_path, form, names):
     [
         (("time", "y", "x"), r"3 \(t\) x 20 \(y\) x 30 \(x\)"), (("slice", "row", "col"), "is a volume"),
         (("depth", "height", "width"), "is a volume"), (("speed", "y", "x"), r"3 \(speed\) x 20 \(y\)"),
-        ((None, "y", "x"), r"3 \(None\) x 20 \(y\)"), (("c", "y", "row"), r"3 \(c\) x 20 \(y\) x 30 \(y\)"),
+        (("c", "y", "row"), r"3 \(c\) x 20 \(y\) x 30 \(y\)"),
     ],
 )  # fmt: skip
 def test_other_axes_of_a_zarr_are_no_channels(tmp_path, names, found):
@@ -172,3 +174,28 @@ def test_a_pbm_is_no_label_map(tmp_path):
     assert set(np.unique(read_image(tmp_path / "a.pbm"))) == {0, 255}
     with pytest.raises(RetintError, match=r"a\.pbm: found a PBM, .*; expected class indices: save them as PNG"):
         read_labels(tmp_path / "a.pbm")
+
+
+@pytest.mark.parametrize("names", [("dim_0", "dim_1", "dim_2"), (None, "y", "x"), ("y", "x", "sample"), ("row", "column", "rgb")])
+def test_axes_whose_names_mean_nothing_are_known_by_their_lengths(tmp_path, names):
+    zarr = pytest.importorskip("zarr")
+    pixels = values(*((3, 40, 50) if names[0] is None else (40, 50, 3)))
+    array = zarr.create_array(tmp_path / "a.zarr", shape=pixels.shape, dtype="uint8", dimension_names=names)
+    array[:] = pixels
+    found = read_whole(open_regions(tmp_path / "a.zarr", 2))
+    np.testing.assert_array_equal(found, np.moveaxis(pixels, 0, -1) if names[0] is None else pixels)
+
+
+def test_what_an_array_is_called_is_no_file(tmp_path, monkeypatch):
+    (tmp_path / "image").write_bytes(b"II*\0 and no more")
+    monkeypatch.chdir(tmp_path)
+    pixels = values(5, 7, 4)
+    for where in ("image", "x" * 300):
+        np.testing.assert_array_equal(fit_channels(pixels, 3, where), pixels[..., :3])
+
+
+def test_alpha_of_a_geotiff_is_the_files_own_word_where_rasterio_is_not_installed(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", values(*SIZE[1:], 4), photometric="rgb", extrasamples=["unassalpha"])
+    (tmp_path / "a.tfw").write_text("1\n0\n0\n-1\n0\n0\n")
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    assert may_be_alpha(tmp_path / "a.tif")

@@ -313,3 +313,38 @@ def test_a_slide_is_its_largest_image_with_its_levels(tmp_path, by_region):
     assert np.array_equal(read_whole(reader), pixels)
     assert np.array_equal(read_whole(reader.at(0.5)), pixels[::2, ::2])
     assert find_images([tmp_path]) == [path]
+
+
+def test_a_page_that_is_no_stack_any_more_is_an_image_whatever_its_description_says(tmp_path):
+    pixels = values(40, 50)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, description="ImageJ=1.53t\nimages=10\nslices=10\n", metadata=None)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[..., 0], pixels)
+
+
+@pytest.mark.parametrize("tag", [(65000, "B", 8, bytes(8)), (274, "H", 2, (6, 6)), (274, "s", 2, "6")])
+def test_tags_that_are_of_no_use_are_passed_over(tmp_path, tag):
+    pixels, path = values(40, 50), tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, extratags=[(*tag, True)], metadata=None)
+    if tag[0] == 65000:  # its value lies nowhere
+        with tifffile.TiffFile(path, mode="r+b") as file:
+            at = file.pages.first.tags[65000].offset
+        with path.open("r+b") as file:
+            file.seek(at + 8)
+            file.write(struct.pack("<I", 1 << 30))
+    np.testing.assert_array_equal(read_image(path)[..., 0], pixels)
+
+
+def test_damage_is_heard_of_where_tifffile_was_told_to_be_quiet(tmp_path):
+    path, log = tmp_path / "a.tif", logging.getLogger("tifffile")
+    with tifffile.TiffWriter(path) as file:
+        for page in values(6, 40, 50):
+            file.write(page, contiguous=False)
+    path.write_bytes(path.read_bytes()[:-5000])
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with pytest.raises(RetintError):
+            read_volume(path)
+        assert log.level == logging.CRITICAL
+    finally:
+        log.setLevel(before)

@@ -266,8 +266,13 @@ def test_what_is_no_number_is_told():
 
 def test_a_start_that_was_turned_is_told(model):
     image = values(40, 24, 3)
-    for start in (np.zeros((24, 40), np.uint8), np.full((2, 24, 40), 0.5), np.zeros((80, 30), np.uint8)):
+    for start in (np.zeros((24, 40), np.uint8), np.full((3, 24, 40), 0.3), np.zeros((80, 30), np.uint8)):
         with pytest.raises(RetintError, match=r"start: found \d+ x \d+ cells, the image has 40 x 24; expected its proportions"):
             model.label(image, 1, start=start)
     for size in ((40, 24), (80, 48), (5, 3), (6, 3), (3, 2), (1, 1), (41, 25), (13, 8)):
         model.label(image, 1, start=np.zeros(size, np.uint8))
+    wide = values(75, 248, 3)
+    model.label(wide, 1, start=np.zeros((75, 248), np.uint8), scale=0.1)  # what rounding does to a scale is no matter
+    for start in (np.zeros(5, np.uint8), np.uint8(0), "abc", np.full((40, 24, 3), 0.3)):
+        with pytest.raises(RetintError, match=r"start: .*; expected integer labels"):
+            model.label(image, 1, start=start)

@@ -205,6 +205,9 @@ def test_work_of_which_nothing_was_done_stands_in_no_way(model, large, tmp_path,
     with Journal(target, {"image": 2}) as journal:
         journal.note(0)
     assert begun_with(target) == {"image": 2}
+    for damaged in ("{", "[1]\n", "\xff\n"):
+        (partial_folder(target) / "journal").write_text(damaged, encoding="latin-1")
+        assert begun_with(target) == {}
     assert begun_with(tmp_path / ("a" * 250)) is None
 
 

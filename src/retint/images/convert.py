@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ _NAMES = {1: "grey", 3: "RGB"}
 _ROWS = 256  # converted at once, so that intermediate sums stay small
 
 
-def fit_channels(pixels: NDArray[Any], channels: int, where: str) -> NDArray[Any]:
+def fit_channels(pixels: NDArray[Any], channels: int, where: str | Path) -> NDArray[Any]:
     """Give an image the number of channels that a model takes.
 
     - as many as it has: unchanged
@@ -27,7 +28,7 @@ def fit_channels(pixels: NDArray[Any], channels: int, where: str) -> NDArray[Any
     Args:
         pixels: (rows, columns, channels), or (rows, columns) for one channel; any real dtype.
         channels: how many are wanted.
-        where: the file, or what an array is called.
+        where: the path of the file, or what an array is called.
 
     Returns:
         (rows, columns, channels) in the same dtype; a view where nothing had to be computed.
@@ -56,7 +57,7 @@ def fit_channels(pixels: NDArray[Any], channels: int, where: str) -> NDArray[Any
             )
 
 
-def to_unit(pixels: NDArray[Any], where: str) -> NDArray[np.float32]:
+def to_unit(pixels: NDArray[Any], where: str | Path) -> NDArray[np.float32]:
     """Put an image on the unit scale: 8-bit values over 255, 16-bit over 65535; floats keep their values.
 
     Args:

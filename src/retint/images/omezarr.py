@@ -196,7 +196,8 @@ def relaid(layout: Layout, channels: bool, order: str = "") -> Layout:
     kept = [part for part in zip(layout.axes, layout.scale, offset, strict=True) if part[0]["name"] != "c"]
     if channels:
         kept.insert(sum(axis["name"] == "t" for axis, _, _ in kept), ({"name": "c", "type": "channel"}, 1.0, 0.0))
-    kept.sort(key=lambda part: order.find(part[0]["name"]))
+    if order:
+        kept.sort(key=lambda part: order.index(part[0]["name"]))
     axes, scale, offset = zip(*kept, strict=True)
     return Layout(layout.version, axes, scale, offset if layout.offset else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -107,7 +108,7 @@ def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
 
 
 def _refuse_volume(path: Path) -> None:
-    if path.exists() and (volume_suffix(path) in NIFTI_SUFFIXES or is_zarr(path)):
+    if os.path.exists(path) and (volume_suffix(path) in NIFTI_SUFFIXES or is_zarr(path)):
         raise RetintError(f"{path}: found a volume; expected one 2-D image: take a 3-D model, or save a slice as PNG")
 
 

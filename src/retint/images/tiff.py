@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ _DAMAGE = (
     "missing data",
 )  # fmt: skip
 """Of what tifffile logs, to go on with the rest."""
+_PRIVATE = 32768  # the first of the tags that anybody may have
+_TAGS = 4096  # bytes that a page's tags hardly take; more at a file's end are pixels
 _GEO_TAGS = (33550, 33922, 34264, 34735, 50844)  # scale, tie points, transform, keys, RPCs
 _WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
 _JPEG = (6, 7, 34892, 33007)  # compressions
@@ -60,7 +63,7 @@ class Look:
     Attributes:
         palette: (n, 3) uint8, if there is one.
         bits: of a value; fewer than 8 are stretched to 8.
-        inverted: that zero is white, of integers without sign.
+        inverted: that zero is white, of 8 or 16 bits without sign.
     """
 
     palette: NDArray[np.uint8] | None = None
@@ -152,6 +155,9 @@ def heard() -> Iterator[None]:
         EOFError: with what it says.
     """
     log, ear = logging.getLogger("tifffile"), _Ear()
+    level = log.level
+    if not log.isEnabledFor(logging.WARNING):  # it was told to be quiet
+        log.setLevel(logging.WARNING)
     log.addFilter(ear)
     try:
         yield
@@ -160,6 +166,7 @@ def heard() -> Iterator[None]:
             raise
     finally:
         log.removeFilter(ear)
+        log.setLevel(level)
     if ear.damage:
         raise EOFError(ear.damage)
 
@@ -174,7 +181,9 @@ class _Ear:
         if record.thread != self._thread:
             return True
         told = record.getMessage()
-        if not self.damage and any(word in told.lower() for word in _DAMAGE):
+        tag = re.search(r"TiffTag (\d+)", told)
+        vital = int(tag[1]) < _PRIVATE or int(tag[1]) in _GEO_TAGS if tag else "ImageJ series" not in told  # see `_check_whole`
+        if vital and not self.damage and any(word in told.lower() for word in _DAMAGE):
             self.damage = re.sub("^<[^>]*> (raised )?|, raised .*", "", told)
         return False
 
@@ -199,7 +208,8 @@ def look_of(path: Path, page: TiffPage) -> Look:
 
 def orientation_of(path: Path, page: TiffPage) -> int:
     """Which way is up, 1 to 8; a TIFF that lies on Earth is as its coordinates say, whatever the tag does."""
-    return 1 if _on_earth(path, page) else int(page.tags.valueof(ORIENTATION, 1))
+    turn = page.tags.valueof(ORIENTATION, 1)
+    return turn if isinstance(turn, int) and not _on_earth(path, page) else 1
 
 
 def plane_axes(axes: str, shape: tuple[int, ...]) -> str | None:
@@ -267,8 +277,12 @@ def _check_whole(file: TiffFile, series: TiffPageSeries) -> None:
     if len(pages) < len(series.pages):
         raise EOFError(f"it has {len(pages)} of {len(series.pages)} pages")
     ends = [at + size for page in pages for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if max(ends, default=0) > file.filehandle.size:
-        raise EOFError(f"it ends after {file.filehandle.size} of {max(ends)} bytes")
+    end, size = max(ends, default=0), file.filehandle.size
+    if end > size:
+        raise EOFError(f"it ends after {size} of {end} bytes")
+    named = (file.imagej_metadata or {}).get("images", 1)  # also of a file that is no stack any more
+    if named > max(len(pages), prod(series.shape[:-2])) and size - end > _TAGS:
+        raise EOFError(f"it has {len(pages)} of {named} pages")
 
 
 def _on_earth(path: Path, page: TiffPage) -> bool:

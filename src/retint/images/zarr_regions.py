@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +23,8 @@ from .tiff import MOST_UNNAMED, shown
 from .write import Colour
 
 _AXES = {
-    "y": "row lat latitude northing height", "x": "column col lon longitude easting width", "c": "band channel channels",
+    "y": "row lat latitude northing height", "x": "column col lon longitude easting width",
+    "c": "band channel channels sample samples rgb rgba",
     "t": "time", "z": "depth slice plane",
 }  # fmt: skip
 _LETTERS = {name: letter for letter, names in _AXES.items() for name in (letter, *names.split())}
@@ -131,7 +133,7 @@ class ZarrRegions:
 def _plain(path: Path, array: Any, dims: int) -> Layout:
     """The axes of an array that is no OME-Zarr: by their names, else the shortest at either end is the channels."""
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()  # Zarr 3, and xarray's
-    if any(names):
+    if names and all(name and not re.fullmatch(r"dim_\d+", str(name)) for name in names):  # xarray's, where none is meant
         letters = [_LETTERS.get(str(name).lower(), str(name)) for name in names]
     else:
         letters = [*"zyx"[3 - dims :]]

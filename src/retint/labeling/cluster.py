@@ -86,16 +86,17 @@ def label_on_cluster(
         raise RetintError(f"{model.name}: has no file; expected a model that workers can load: save it first")
     steps = wish.steps or model.card.steps
     network = model.network(wish.precision)
-    source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
+    source = Source(reader, model.card, model.dims, reader.path, wish.scale)
     with _client(distributed, cluster) as client:
         threads = max(sum(client.nthreads().values()), 1)
         halo = max(sum(g.tile_halo(steps, False)) * g.stride for g in network.geometry)
         begun = {} if wish.anew else begun_with(target) or {}
-        planned = begun.get("threads", threads)  # a cluster may have grown since
+        planned = begun.get("threads", threads)  # a cluster may have grown since; an earlier version did not say
         plan = lanes(
             network, source.own, steps, wish.tile or _sides(source.own, halo / wish.scale, planned), wish.scale
         )
-        facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True, "threads": planned}
+        facts = facts_of(model, reader, wish, plan, steps) | {"cluster": True}
+        facts |= {"threads": planned} if not begun or "threads" in begun else {}
         with Journal(target, facts, wish.anew) as journal:
             folder = journal.folder.resolve()
             copied, labels = folder / f"model-{facts['model']}.safetensors", folder / "labels.zarr"  # workers keep what they loaded by its name
@@ -188,7 +189,7 @@ def _label_block(job: _Job, number: int) -> tuple[int, dict[str, Any]]:
     model = _loaded(job.model, job.device)
     reader: Any = open_regions(job.image, job.dims)
     network = model.network(job.wish.precision)
-    source = Source(reader, model.card, model.dims, str(job.image), job.wish.scale)
+    source = Source(reader, model.card, model.dims, job.image, job.wish.scale)
     stream = Stream(network, source, job.plan, box, job.steps, job.wish.scale, alone=True)
     array = needed("zarr").open_group(job.labels, mode="r+")[job.array]
     index = reader.index if isinstance(reader, ZarrRegions) else slices

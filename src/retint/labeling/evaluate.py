@@ -146,7 +146,7 @@ def evaluate(
         own = Confusion(len(model.classes))
         for labeling in model.refinements(
             image, at=taken, tile=tile, precision=precision, way=way, prior=prior, doubt=doubt and not at_once,
-            where=str(pair.image),
+            where=pair.image,
         ):  # fmt: skip
             if labeling.steps in result.confusions:
                 own = result.add(truth, labeling)

@@ -283,7 +283,7 @@ def _labelling(model: Model, begun: _Begun, wish: Wish) -> Asking[Labeling]:
             begun.image.pixels, wish.steps, start=begun.start, hints=begun.hints,
             tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
             record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
-            resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=where,
+            resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=begun.path,
             called=(f"{where}: --start {wish.start}", f"{where}: --hints {wish.hints}"),
         ))  # fmt: skip
     except RetintError as error:  # of options that do not go together: say of which image

@@ -96,7 +96,7 @@ def label_large(
         )
     steps = Stop(wish.steps).steps or model.card.steps
     network = model.network(wish.precision)
-    source = Source(reader, model.card, model.dims, str(reader.path), wish.scale)
+    source = Source(reader, model.card, model.dims, reader.path, wish.scale)
     plan = lanes(network, source.own, steps, wish.tile, wish.scale)
     with Journal(target, facts_of(model, reader, wish, plan, steps), wish.anew) as journal:
         work = _Work(model, source, plan, steps, wish, PartialLabels(journal, source.own), journal, progress)

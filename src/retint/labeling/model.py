@@ -77,7 +77,7 @@ class Model(Ready):
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
         record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
-        tolerance: float | None = None, doubt: bool = False, where: str = "image",
+        tolerance: float | None = None, doubt: bool = False, where: str | Path = "image",
     ) -> Labeling:  # fmt: skip
         """Label every pixel of an image, or every voxel of a volume if the model is a 3-D one.
 
@@ -104,7 +104,7 @@ class Model(Ready):
             tolerance: take steps until Y moves by less than this at one (256 at most): the mean over the label cells of half
                 of sum |Y(t) - Y(t-1)|, from 0 to 1; see `Labeling.drifts`.
             doubt: keep what `Labeling.doubt` needs, the record of how cells changed from step to step too.
-            where: what to call the image in messages.
+            where: what to call the image in messages; the path of its file, which says whether its last channel is alpha.
 
         Raises:
             RetintError: something given does not fit the model; the message says what and how to mend it.
@@ -121,7 +121,7 @@ class Model(Ready):
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
         precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
         record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
-        tolerance: float | None = None, doubt: bool = False, where: str = "image", called: tuple[str, str] = _CALLED,
+        tolerance: float | None = None, doubt: bool = False, where: str | Path = "image", called: tuple[str, str] = _CALLED,
     ) -> Asking[Labeling]:  # fmt: skip
         """`label`, asking for what the network is to compute: `asking.together` answers several as a batch.
 
@@ -135,9 +135,8 @@ class Model(Ready):
         )
         source = Source(image, self.card, self.dims, where, scale)
         if finely:
-            every = {step for step in record if step <= wanted}
-            *before, last = self._finer(source, [*every, wanted], way, resolution, precision, scale)
-            return replace(last, recorded={one.steps: one.labels for one in (*before, last) if one.steps in every})
+            *before, last = self._finer(source, [*(n for n in record if n <= wanted), wanted], way, resolution, precision, scale)
+            return replace(last, recorded={one.steps: one.labels for one in (*before, last) if one.steps in record})
         refinement = self._refinement(source, start, hints, tile, precision, prior, doubt, called)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
         kept = (small if keep is None else keep) or stop.open or doubt
@@ -166,7 +165,7 @@ class Model(Ready):
         if isinstance(images, np.ndarray | Tensor):
             raise RetintError("images: found one array; expected a list of images")
         for what, several in {"images": images, "starts": starts, "hints": hints}.items():
-            one = not isinstance(several, Sequence | np.ndarray) or isinstance(several, str)
+            one = not isinstance(several, Sequence | np.ndarray | Tensor) or isinstance(several, str)
             if one and not (several is None and what != "images"):
                 raise RetintError(f"{what}: found {type(several).__name__}; expected a list, with one for each image")
         count = len(images)
@@ -192,7 +191,7 @@ class Model(Ready):
     def refinements(
         self, image: Any, *, start: Any = None, hints: Any = None, tile: TileSide | None = None, precision: Precision | None = None,
         scale: float = 1.0, at: Sequence[int] | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
-        doubt: bool = False, where: str = "image",
+        doubt: bool = False, where: str | Path = "image",
     ) -> Iterator[Labeling]:  # fmt: skip
         """One estimate after another, for as long as one asks; arguments as for `label`.
 
@@ -222,7 +221,7 @@ class Model(Ready):
 
     def session(
         self, image: Any, *, steps: int | None = None, start: Any = None, tile: TileSide | None = None,
-        precision: Precision | None = None, scale: float = 1.0, most_bytes: int = MOST_BYTES, where: str = "image",
+        precision: Precision | None = None, scale: float = 1.0, most_bytes: int = MOST_BYTES, where: str | Path = "image",
     ) -> Session:  # fmt: skip
         """An image to be corrected by strokes, each of which costs only what it changes; arguments as for `label`.
 
@@ -324,7 +323,7 @@ class Model(Ready):
                 start = start.labels if start.estimate is None else start.estimate
             elif getattr(start, "shape", ())[1:] == network.cells(source.own):  # an estimate, to be gone on with at another scale
                 covered = tuple(n / s for n, s in zip(source.own, self.strides, strict=True))
-            given = start_map(start, classes, source.size, self.strides, cells, called[0], covered)
+            given = start_map(start, classes, source.size, self.strides, cells, called[0], covered, source.own)
         if hints is not None:
             array = array_of(hints, called[1])
             if array.shape != source.own:

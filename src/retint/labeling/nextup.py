@@ -155,7 +155,7 @@ def next_images(
         if progress:
             progress(done, len(images))
         try:
-            labeling = model.label(read_pixels(image, model.dims), steps, keep=True, where=str(image))
+            labeling = model.label(read_pixels(image, model.dims), steps, keep=True, where=image)
         except RetintError as error:
             failed.append({"image": str(image), "error": str(error)})
         else:

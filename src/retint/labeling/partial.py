@@ -44,8 +44,11 @@ def begun_with(target: Path) -> dict[str, Any] | None:
             first = file.readline()
     except OSError:  # among others: no such file, or a name too long for one
         return None
-    facts: dict[str, Any] = json.loads(first) if first.endswith(b"\n") else {}  # else it was not written whole
-    return facts
+    try:
+        facts = json.loads(first)
+    except ValueError:  # it was not written whole
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 class Journal:
@@ -107,7 +110,7 @@ class Journal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is not None and not self.done:  # nothing that another run could go on with
+        if kind is not None and not self.done and not self._facts.get("cluster"):  # nothing to go on with; workers may be writing yet
             with suppress(OSError):
                 self.remove()
         self._file.close()

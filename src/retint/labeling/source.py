@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from threading import Lock
 from typing import Any
 
@@ -37,7 +37,7 @@ class Source:
             there are several; or a tensor with the channels before them.
         card: what the model expects.
         dims: spatial dimensions, 2 or 3.
-        where: what to call the image in messages.
+        where: what to call the image in messages; the path of its file, if that is where it is from.
         scale: of the image that the network sees, 0.01 to 100: linear between pixels, and when shrinking a mean over as
             many as one new pixel stands for (triangular weights).
 
@@ -49,7 +49,7 @@ class Source:
         RetintError: not such an image, or one that has no documented conversion to the model's channels and depth.
     """
 
-    def __init__(self, image: Any, card: Card, dims: int, where: str = "image", scale: float = 1.0) -> None:
+    def __init__(self, image: Any, card: Card, dims: int, where: str | Path = "image", scale: float = 1.0) -> None:
         pixels = _Read(image) if hasattr(image, "read") else as_array(image, dims, card.channels, where)
         self._card, self._where = card, where
         self._lazy = isinstance(pixels, _Read)
@@ -212,7 +212,7 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
     return values if min(values.strides) >= 0 else values.copy()
 
 
-def array_of(given: Any, what: str) -> NDArray[Any]:
+def array_of(given: Any, what: str | Path) -> NDArray[Any]:
     """An array, or a tensor on any device and of any type, as an array; nothing is copied that need not be. `what` is its name in messages.
 
     Raises:
@@ -228,7 +228,7 @@ def array_of(given: Any, what: str) -> NDArray[Any]:
     return array
 
 
-def as_array(image: Any, dims: int, channels: int, where: str) -> NDArray[Any]:
+def as_array(image: Any, dims: int, channels: int, where: str | Path) -> NDArray[Any]:
     """The image as (pixels ..., channels).
 
     Raises:

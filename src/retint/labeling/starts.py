@@ -147,18 +147,20 @@ def start_map(
     cells: tuple[int, ...],
     what: str = "start",
     covered: Sequence[float] | None = None,
+    own: tuple[int, ...] | None = None,
 ) -> Start:
-    """Y(0) from integer labels (255 unknown) at any resolution, probabilities, or an estimate; see the two classes.
+    """Y(0) from integer labels (255 unknown) at any resolution, probabilities, or an estimate; see the two classes. `own` are the image's own pixels,
+    where it is labelled at another scale.
 
     Raises:
         RetintError: wrong classes, shape or values.
     """
     array = array_of(start, what)
+    flat = array.ndim == len(size)
+    found = LabelMap(array, classes, size, strides, what) if flat else ProbabilityMap(array, classes, size, strides, cells, what, covered)
     if covered is None and len(size) == 2 and array.shape[-2:] != cells:  # volumes may have a resolution for each axis
-        _check_proportions(array.shape[-2:], size, what)
-    if array.ndim == len(size):
-        return LabelMap(array, classes, size, strides, what)
-    return ProbabilityMap(array, classes, size, strides, cells, what, covered)
+        _check_proportions(array.shape[-2:], own or size, what)
+    return found
 
 
 def _check_proportions(shape: tuple[int, ...], size: tuple[int, ...], what: str) -> None:

@@ -73,7 +73,7 @@ class Examples:
         pair = self.pairs[index]
         image, labels = pair.read()
         lines = image.reshape(-1, *image.shape[-2:])  # the slices of a volume under each other
-        image = fit_channels(lines, self.channels, str(pair.image)).reshape(*labels.shape, self.channels)
+        image = fit_channels(lines, self.channels, pair.image).reshape(*labels.shape, self.channels)
         return np.require(image, requirements=("C", "W")), np.require(labels, requirements=("C", "W"))
 
 

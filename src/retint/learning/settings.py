@@ -87,7 +87,7 @@ class Settings:
         for name, most in {"epochs": math.inf, "minutes": math.inf, "rate": math.inf, "decay": math.inf, **shares}.items():
             if (given := getattr(self, name)) is not None:
                 number = real(given, name, 0, most)
-                plain[name] = given if isinstance(given, int) else number  # as a person wrote it
+                plain[name] = given if type(given) is int else number  # as a person wrote it
         for name, value in plain.items():
             object.__setattr__(self, name, value)
 

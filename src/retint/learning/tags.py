@@ -174,7 +174,7 @@ class TaggedBatches:
     def _pixels(self, index: int) -> Tensor:
         """(C, rows, columns) on the unit scale, no larger than a view; in half precision where that holds it, to hold many."""
         path = self.tagged[index].image
-        unit = torch.from_numpy(to_unit(fit_channels(read_image(path), self.channels, str(path)), str(path)))
+        unit = torch.from_numpy(to_unit(fit_channels(read_image(path), self.channels, path), str(path)))
         image = unit.movedim(-1, 0)
         shrink = min(n / m for n, m in zip(self.crop, image.shape[1:], strict=True))
         if shrink < 1:

@@ -293,16 +293,16 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate * schedule(share)
         self.objective.train()
-        value = norm = None
+        norm = None
         with self._interruptible(presses=2):
             loss = self.objective(labelled, tagged, chance(self.settings.seed, number, 1), share)
-            value = float(loss.detach())
             self.fabric.backward(loss)
             norm = self.fabric.clip_gradients(self.objective, self.optimizer, max_norm=1.0, error_if_nonfinite=False)
         if norm is None:
             for buffer, kept in zip(self.network.buffers(), before, strict=True):
                 buffer.copy_(kept)
             return None
+        value = float(loss.detach())
         if not math.isfinite(value + float(norm)):
             raise RetintError(
                 f"--out {self.out}: the loss is no longer a number; train with --precision float32, or in Python with a rate below {self.settings.rate:g}"
@@ -324,15 +324,14 @@ class Run:
         progress = self.progress
         progress.epoch += 1
         began = self.clock()
+        score = None
         if len(self.held) and self._validation_due():
             step = min(4, self.card.steps)
-            with self.fabric.autocast():
+            with self._interruptible(presses=2), self.fabric.autocast():
                 found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
-            progress.score = _finite(found[step].miou())
+                progress.score = score = _finite(found[step].miou())
             self._validation_seconds = self.clock() - began
-            progress.note_epoch(progress.score)
-        else:
-            progress.note_epoch(None)
+        progress.note_epoch(score)
         progress.elapsed += self.clock() - began
         if self.fabric.is_global_zero:
             self._if_possible(lambda: progress.write_log(self.out, last=self.share() >= 1))
@@ -412,15 +411,16 @@ class Run:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-C: end after this iteration; pressed again a second later, give this iteration up. One press may come as several."""
         now = time.monotonic()
-        self._presses += 1 if now - self._pressed > _ONE_PRESS else 0
-        self.stopping, self._pressed = True, now
+        if now - self._pressed > _ONE_PRESS:
+            self._presses, self._pressed = self._presses + 1, now
+        self.stopping = True
         if self._presses >= self._ending:
             raise KeyboardInterrupt
 
     @contextmanager
     def _interruptible(self, presses: int) -> Iterator[None]:
         """What so many presses of Ctrl-C end; the run goes on after it, to its end."""
-        self._ending = presses
+        self._ending = presses if presses == 1 or self.fabric.world_size == 1 else math.inf  # no process may give up alone
         try:
             yield
         except KeyboardInterrupt:

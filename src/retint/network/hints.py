@@ -27,7 +27,7 @@ def begun(start: Tensor, hints: Hints | None) -> Tensor:
         return start
     fixed, rest = hints
     own = (start - fixed).clamp_(min=0)
-    own *= rest / own.sum(1, keepdim=True).clamp_(min=torch.finfo(own.dtype).tiny)
+    own *= rest / own.sum(1, keepdim=True).clamp_(min=torch.finfo(own.dtype).tiny)  # it is none only where all is fixed
     return torch.where(rest < 1, own.add_(fixed), start)
 
 

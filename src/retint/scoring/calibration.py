@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 _SMALLEST = 1e-12
 RANGE = (1 / 50, 50.0)
-"""Of temperatures that are fitted."""
-"""Temperatures are looked for between these."""
+"""Of temperatures, between which they are looked for."""
 
 
 class Calibration:

@@ -166,9 +166,9 @@ def at_once(unit: Unit) -> bool:
     return unit.norm is None and max(unit.pool) == 1 and unit.layer.activation in ("relu", "none")
 
 
-def ends_at_once(network: RecurrentNetwork, last: Unit) -> bool:
+def ends_at_once(network: RecurrentNetwork, unit: Unit) -> bool:
     """Whether W's last layer, the context and the rectifier go in one pass: that layer is its convolution and nothing else."""
-    layer, unit = last.layer, last
+    layer = unit.layer
     rectified = network.architecture.activation == "relu" and max(network.pool) == 1
     return rectified and unit.norm is None and layer.activation == "none" and not layer.residual and max(*unit.pool, *unit.up) == 1
 
