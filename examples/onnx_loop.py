@@ -32,4 +32,7 @@ def main(folder: Path, image: Path, out: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 5 or not sys.argv[4].isdigit() or not Path(sys.argv[2]).is_file():
+        sys.exit(f"usage: python {sys.argv[0]} FOLDER IMAGE OUT STEPS, where IMAGE is a file")
     main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    print(sys.argv[3])

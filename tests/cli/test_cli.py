@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -381,3 +383,42 @@ def test_a_model_that_may_not_be_read_is_told(photograph, tmp_path, capsys):
     model_file(tmp_path / "m.safetensors").chmod(0)
     assert run("label", photograph, "--model", tmp_path / "m.safetensors", "--out", tmp_path / "out") == 1
     assert "may not be read" in capsys.readouterr().err
+
+
+def test_a_folder_is_not_labelled_into_itself(photograph, tmp_path, capsys):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    shutil.move(photograph, folder)
+    model_file(tmp_path / "m.safetensors")
+    assert run("label", folder, "--model", tmp_path / "m.safetensors", "--out", tmp_path / "photographs" / ".") == 1
+    assert "is the folder whose images are labelled" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["pic.png"]
+
+
+def test_one_step_is_the_first_estimate(photograph, tmp_path, capsys):
+    model_file(tmp_path / "m.safetensors")
+    assert run("label", photograph, "--model", tmp_path / "m.safetensors", "--out", tmp_path / "out", "--steps", 1) == 0
+    assert "pic.png: 1 step, the first estimate; " in capsys.readouterr().out
+
+
+def test_a_file_is_no_sequence(photograph, tmp_path, capsys):
+    assert run("label", photograph, "--sequence", "--model", "street", "--out", tmp_path / "out") == 1
+    assert "--sequence takes folders of numbered frames" in capsys.readouterr().err
+
+
+def test_a_folder_inside_a_set_is_told_which_to_name(tmp_path, capsys):
+    root = write_set(tmp_path / "set", 2)
+    assert run("train", root / "images", "--out", tmp_path / "m.safetensors") == 1
+    assert f"is a folder of the data set {root}; name that one" in capsys.readouterr().err
+
+
+def test_long_work_shows_that_it_goes_on():
+    from retint.cli.values import alive
+
+    shown = []
+    bar = SimpleNamespace(disable=False, refresh=lambda: shown.append(None))
+    with alive(bar):
+        time.sleep(2.3)
+    assert len(shown) == 2
+    with alive(SimpleNamespace(disable=True)):
+        pass

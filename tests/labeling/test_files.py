@@ -361,3 +361,9 @@ def test_numbers_that_are_none_are_refused(model):
         model.session_bytes((8, 8), 0)
     with pytest.raises(RetintError, match="--resolution 5"):
         model.label(image, way="stitch", resolution=5)
+
+
+def test_an_image_for_a_model_of_volumes_is_told(tmp_path):
+    Image.fromarray(values(20, 30, 3)).save(tmp_path / "a.jpg")
+    outcome = label_files(make_model("slices-2", channels=1), [tmp_path / "a.jpg"], tmp_path / "out", Wish(1))
+    assert outcome.failed[0]["error"].endswith("a.jpg: is a 2-D image; the model labels volumes: use a 2-D model")

@@ -276,3 +276,7 @@ def test_a_start_that_was_turned_is_told(model):
     for start in (np.zeros(5, np.uint8), np.uint8(0), "abc", np.full((40, 24, 3), 0.3)):
         with pytest.raises(RetintError, match=r"start: .*; expected integer labels"):
             model.label(image, 1, start=start)
+
+
+def test_a_labeling_is_shown_in_one_line(model):
+    assert repr(model.label(values(20, 30, 3), 1)) == "Labeling(20 x 30, 3 classes, 1 step, 100.00% still changed)"

@@ -40,7 +40,7 @@ class Times:
         Raises:
             KeyboardInterrupt: pressed; the times so far are kept.
         """
-        for number in range(rounds + 1):
+        for number in range(rounds + 1 if calls else 0):
             note(f"round {number} of {rounds}" if number else f"warming up {len(calls)} calls")
             for name, call in calls.items():
                 if number > 2 and self.median(name) > _SLOW:

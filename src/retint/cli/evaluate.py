@@ -94,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
         print_json(figures)
     else:
         _tell(figures)
+        if options.calibrate:
+            print(f"{options.calibrate}: the model with that temperature; the figures above are of before")
     return 0
 
 

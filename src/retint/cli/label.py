@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import video
-from .values import positive, print_json, say, seconds, whole
+from .values import alive, positive, print_json, say, seconds, whole
 
 if TYPE_CHECKING:
     from ..labeling.files import Outcome
@@ -124,6 +124,7 @@ def run(options: argparse.Namespace) -> int:
     from ..images import find_images
     from ..labeling import load
     from ..labeling.files import Wish, label_files
+    from ..labeling.naming import check_apart
 
     films = video.films_among(options.images, options.sequence)
     if not films:
@@ -140,9 +141,11 @@ def run(options: argparse.Namespace) -> int:
     if films:
         return video.label_films(model, options, wish)
     images = find_images(options.images)
+    check_apart(options.images, options.out)
     with (
-        tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar,
+        tqdm(total=len(images), unit="image", disable=None, leave=False) as bar,
         tqdm(total=0, unit="piece", disable=None, leave=False, delay=1) as parts,
+        alive(bar),
     ):
 
         def progress(done: int, _: int) -> None:
@@ -166,8 +169,8 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
         for row in outcome.images:
             most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:4]
             shares = ", ".join(f"{name} {share:.1%}" for name, share in most if share > 0)
-            state = "settled" if row["settled"] else f"{row['change']:.2%} still changed"
-            print(f"{row['labels']}: {row['steps']} steps, {state}; {shares}")
+            state = "the first estimate" if row["change"] == 1 else "settled" if row["settled"] else f"{row['change']:.2%} still changed"
+            print(f"{row['labels']}: {row['steps']} step{'s' * (row['steps'] != 1)}, {state}; {shares}")
         if outcome.skipped:
             print(f"passed over {len(outcome.skipped)} labelled already")
     for failure in outcome.failed:

@@ -16,19 +16,11 @@ _STOPPED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 misused, 130 stopped by Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="retint",
-        description="Label every pixel of an image with a recurrent convolutional network that refines its own answer.",
-    )
-    parser.add_argument("--version", action="version", version=f"retint {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (label, train, evaluate, next, catalogue, demo, convert, export, bench):
-        module.add_to(verbs)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may hold what it has no code for
             stream.reconfigure(errors="backslashreplace")
-    options = parser.parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         code: int = options.run(options)
     except DataProblems as error:
         for line in error.problems:
@@ -46,6 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"retint: {error or 'not enough memory'}", file=sys.stderr)
         return 1
     return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="retint",
+        description="Label every pixel of an image with a recurrent convolutional network that refines its own answer.",
+    )
+    parser.add_argument("--version", action="version", version=f"retint {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for module in (label, train, evaluate, next, catalogue, demo, convert, export, bench):
+        module.add_to(verbs)
+    return parser
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 
@@ -67,3 +70,23 @@ def say(line: str) -> None:
 def print_json(value: Any) -> None:
     """A result for a program: one object."""
     print(json.dumps(value, indent=2, allow_nan=False))
+
+
+@contextmanager
+def alive(bar: Any) -> Iterator[None]:
+    """Show every second for how long a tqdm bar has stood, so that a person sees that the work goes on."""
+    done = Event()
+
+    def show() -> None:
+        while not done.wait(1):
+            bar.refresh()
+
+    shower = Thread(target=show, daemon=True)
+    if not bar.disable:
+        shower.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if not bar.disable:
+            shower.join()

@@ -48,6 +48,8 @@ def films_among(paths: Sequence[Path], sequence: bool) -> bool:
     films = [is_video(path) or (sequence and path.is_dir()) for path in paths]
     if (sequence or any(films)) and not all(films):
         other = paths[films.index(False)]
+        if sequence:
+            raise RetintError(f"{other}: is no film; --sequence takes folders of numbered frames: leave it out, or name the folder")
         raise RetintError(f"{other}: is no film; expected films alone, or images alone: label them in two calls")
     return any(films)
 

@@ -190,6 +190,8 @@ def split_folders(root: Path) -> dict[str, Path]:
         return {FLAT: root}
     if not parts:
         others = sorted(p.name for p in root.iterdir() if p.is_dir())
+        if (root.parent / "classes.json").is_file() and (root.parent / "images").is_dir():
+            raise RetintError(f"{root}: is a folder of the data set {root.parent}; name that one")
         raise RetintError(
             f"{root}: found {_listed(others) or 'no folders'}; expected images/ and labels/ here, "
             f"or in train/, val/ and test/: put your images into {root / 'images'}, "

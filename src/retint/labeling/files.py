@@ -15,6 +15,8 @@ import numpy as np
 
 from ..errors import RetintError
 from ..images import (
+    IMAGE_SUFFIXES,
+    TIFF_SUFFIXES,
     RegionReader,
     Volume,
     image_size,
@@ -367,7 +369,10 @@ def _read(path: Path, dims: int, reader: RegionReader | None) -> Volume:
         if volume:
             raise RetintError(f"{path}: is a volume; the model labels 2-D images: save its slices, or use a 3-D model")
         return Volume(read_image(path))
+    flat = f"{path}: is a 2-D image; the model labels volumes: use a 2-D model"
+    if not volume and path.suffix.lower() in IMAGE_SUFFIXES - TIFF_SUFFIXES:
+        raise RetintError(flat)
     image = read_volume(path)
     if not volume and len(image.pixels) == 1:
-        raise RetintError(f"{path}: is a 2-D image; the model labels volumes: use a 2-D model")
+        raise RetintError(flat)
     return image

@@ -17,7 +17,7 @@ from .starts import UNKNOWN
 from .tiles import Tile, slices
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Labeling:
     """Labels of every pixel of an image or a volume, and how they came about.
 
@@ -51,6 +51,10 @@ class Labeling:
     temperature: float = 1.0
     _hints: NDArray[np.uint8] | None = None
     _trace: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        size, state = " x ".join(map(str, self.labels.shape)), "settled" if self.settled else f"{self.change:.2%} still changed"
+        return f"Labeling({size}, {len(self.classes)} classes, {self.steps} step{'s' * (self.steps != 1)}, {state})"
 
     @property
     def change(self) -> float:

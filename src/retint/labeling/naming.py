@@ -89,6 +89,21 @@ def refuse_clashes(images: Sequence[Path], out: Path, wish: Wish, dims: int) -> 
             written[file] = image
 
 
+def check_apart(paths: Sequence[Path], out: Path) -> None:
+    """Before anything is labelled: whether what is written would be taken for images when a folder is labelled again.
+
+    Args:
+        paths: images, and folders of them.
+        out: the folder that is written to.
+
+    Raises:
+        RetintError: it is one of the folders.
+    """
+    for path in paths:
+        if os.path.isdir(path) and not is_zarr(path) and path.resolve() == out.resolve():
+            raise RetintError(f"--out {out}: is the folder whose images are labelled; what is written there would be taken for images: choose another folder")
+
+
 def check_maps(wish: Wish) -> None:
     """Before anything is labelled: whether there is what is to begin from, or to be kept.
 

@@ -282,4 +282,4 @@ def architecture(name: str) -> Architecture:
     try:
         return CATALOGUE[name]
     except KeyError:
-        raise RetintError(f"--arch {name}: no such architecture; the catalogue has {', '.join(CATALOGUE)}") from None
+        raise RetintError(f"architecture {name}: there is none of that name; the catalogue has {', '.join(CATALOGUE)}") from None
