@@ -169,7 +169,7 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
         for row in outcome.images:
             most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:4]
             shares = ", ".join(f"{name} {share:.1%}" for name, share in most if share > 0)
-            state = "the first estimate" if row["change"] == 1 else "settled" if row["settled"] else f"{row['change']:.2%} still changed"
+            state = "the first estimate" if row["steps"] == row["change"] == 1 else "settled" if row["settled"] else f"{row['change']:.2%} still changed"
             print(f"{row['labels']}: {row['steps']} step{'s' * (row['steps'] != 1)}, {state}; {shares}")
         if outcome.skipped:
             print(f"passed over {len(outcome.skipped)} labelled already")

@@ -36,7 +36,8 @@ _PRIVATE = 32768  # the first of the tags that anybody may have
 _TAGS = 4096  # bytes that a page's tags hardly take; more at a file's end are pixels
 _GEO_TAGS = (33550, 33922, 34264, 34735, 50844)  # scale, tie points, transform, keys, RPCs
 _WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
-_JPEG = (6, 7, 34892, 33007)  # compressions
+JPEG = (6, 7, 34892, 33007)
+"""Compressions."""
 
 
 def is_tiff(head: bytes) -> bool:
@@ -199,7 +200,7 @@ def look_of(path: Path, page: TiffPage) -> Look:
     kind = page.photometric
     if kind in (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB, PHOTOMETRIC.ITULAB):
         raise RetintError(f"{path}: found a TIFF in CMYK or Lab colours; expected grey or RGB: convert it")
-    if kind == PHOTOMETRIC.YCBCR and page.compression not in _JPEG:
+    if kind == PHOTOMETRIC.YCBCR and page.compression not in JPEG:
         raise RetintError(f"{path}: found a TIFF in YCbCr colours that is no JPEG; expected grey or RGB: convert it")
     palette = _palette(page.colormap) if kind == PHOTOMETRIC.PALETTE and page.colormap is not None else None
     bits = page.bitspersample if isinstance(page.bitspersample, int) else 8

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retint.wholefile import whole_file
 
 from .regions import CHUNK, KEPT, Box, Labels, chunks
-from .tiff import _JPEG, _check_whole, _series, _squeezed, heard, look_of, orientation_of, plane_axes, shown
+from .tiff import JPEG, _check_whole, _series, _squeezed, heard, look_of, orientation_of, plane_axes, shown
 from .write import Colour
 
 _LARGEST_PART = 128 << 20  # bytes; a strip or a tile above is no region
@@ -141,7 +141,7 @@ class TiffRegions:
         if not count:
             return None
         handle, more = self._file.filehandle, {}
-        if self._key.compression in _JPEG:
+        if self._key.compression in JPEG:
             more = {"jpegtables": getattr(frame, "jpegtables", None), "jpegheader": self._key.jpegheader}
         decode = self._key.decode  # is made when first asked for, which moves the file's position
         handle.seek(frame.dataoffsets[number])

@@ -164,18 +164,16 @@ class Model(Ready):
         """
         if isinstance(images, np.ndarray | Tensor):
             raise RetintError("images: found one array; expected a list of images")
-        for what, several in {"images": images, "starts": starts, "hints": hints}.items():
-            one = not isinstance(several, Sequence | np.ndarray | Tensor) or isinstance(several, str)
-            if one and not (several is None and what != "images"):
+        given = {"images": images} | {what: maps for what, maps in (("starts", starts), ("hints", hints)) if maps is not None}
+        for what, several in given.items():
+            if not isinstance(several, Sequence | np.ndarray | Tensor) or isinstance(several, str):
                 raise RetintError(f"{what}: found {type(several).__name__}; expected a list, with one for each image")
-        count = len(images)
-        for what, given in (("starts", starts), ("hints", hints)):
-            if given is not None and len(given) != count:
-                raise RetintError(f"{what}: found {len(given)} for {count} images; expected one for each (None for none)")
+            if len(several) != len(images):
+                raise RetintError(f"{what}: found {len(several)} for {len(images)} images; expected one for each (None for none)")
         if options.get("budget") is not None:
             raise RetintError("budget: does not go with several images at a time; label them one by one")
 
-        nothing = [None] * count
+        nothing = [None] * len(images)
         rows = zip(images, nothing if starts is None else starts, nothing if hints is None else hints, strict=True)
         askings = [
             self.labelling(image, steps, start=start, hints=fixed, precision=precision, **_numbered(n) | options)

@@ -12,6 +12,7 @@ import torch
 from ..data import Dataset, Pair, Report, Tagged
 from ..errors import RetintError, reason_of
 from ..network.hardware import Precision
+from ..wholefile import whole_file
 from .settings import Settings, checkpoint_path
 from .survey import Survey
 
@@ -43,6 +44,19 @@ def fingerprint(
         "mean": list(seen.mean), "std": list(seen.std), "size": list(seen.size), "labelled": seen.counts.tolist(),
         "sums": checked.sum_of([file for pair in (*pairs, *held) for file in (pair.image, pair.labels)] + [one.image for one in tagged]),
     }  # fmt: skip
+
+
+def save_checkpoint(out: Path, state: dict[str, Any]) -> None:
+    """Write the state of a run, whole or not at all.
+
+    Raises:
+        RetintError: the system refused.
+    """
+    with whole_file(checkpoint_path(out)) as temporary, open(temporary, "wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:  # torch's word for a full disk
+            raise OSError(reason_of(error)) from error
 
 
 def load_checkpoint(out: Path) -> dict[str, Any]:

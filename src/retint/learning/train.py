@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,15 +20,23 @@ from ..modelfile import save_model
 from ..network import Geometry, architecture, build, weights
 from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
 from ..scoring import Temperature
-from ..wholefile import check_folder, whole_file
+from ..wholefile import check_folder
 from .average import Average
 from .begin import architecture_of, take_weights
-from .checkpoint import Chosen, fingerprint, load_checkpoint, refuse_other_data, refuse_other_settings
+from .checkpoint import (
+    Chosen,
+    fingerprint,
+    load_checkpoint,
+    refuse_other_data,
+    refuse_other_settings,
+    save_checkpoint,
+)
 from .examples import Batches, Examples, chance
 from .machine import check_devices, open_fabric
 from .material import card_of, parts
 from .muon import Muon
 from .objective import Objective
+from .presses import Presses
 from .progress import Progress
 from .schedule import groups, schedule
 from .settings import Settings, check_suffix, checkpoint_path, choose_arch, choose_crop, log_paths
@@ -44,7 +49,6 @@ _CHECKPOINT_SECONDS = 120.0
 _LEAST_VIEWS = 200
 
 _SCORED_STEPS = (1, 2, 4, 8)
-_ONE_PRESS = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -207,8 +211,8 @@ class Run:
         self.per_epoch = max(1, round(views / together))
         self.progress = Progress()
         self.clock: Callable[[], float] = time.monotonic
-        self.stopping = False
-        self._presses, self._pressed, self._ending = 0, -math.inf, math.inf
+        self.presses = Presses()
+        self._second = 2 if self.fabric.world_size == 1 else math.inf  # presses that end an iteration: no process may give up alone
         self._validation_seconds = 0.0
         keep_memory()
         also = f", {len(tagged)} with tags" if tagged else ""
@@ -218,27 +222,20 @@ class Run:
         )
 
     def go(self, report: Callable[[Progress, float], None]) -> bool:
-        """Train to the end, or until Ctrl-C. Returns whether the end was reached."""
-        before = signal.getsignal(signal.SIGINT)
-        try:
-            signal.signal(signal.SIGINT, self._stop)
-        except ValueError:  # not the main thread: nobody can press Ctrl-C here
-            before = None
-        try:
+        """Train to the end, or until Ctrl-C; what is written is written whole, however often that is pressed. Returns whether the end
+        was reached."""
+        with self.presses.heard():
             return self._all(report)
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
 
     def _all(self, report: Callable[[Progress, float], None]) -> bool:
-        """The loop, and what comes after it; what is written is written whole, however often Ctrl-C is pressed."""
+        """The loop, and what comes after it."""
         self._loop(report)
-        if not self.stopping and len(self.held):  # scoring takes a while, and may be stopped too
+        if not self.presses.stopping and len(self.held):  # scoring takes a while, and may be stopped too
             self._save_model()
             self._if_possible(self._save_checkpoint)
-            with self._interruptible(presses=1):
+            with self.presses.ending(1):
                 self._score_finally()
-        finished = not self.stopping
+        finished = not self.presses.stopping
         if finished and self.progress.loss_count:  # of an epoch that was begun
             self.progress.note_epoch(self.progress.score)
         try:
@@ -255,7 +252,7 @@ class Run:
 
     def _loop(self, report: Callable[[Progress, float], None]) -> None:
         progress, saved_at = self.progress, time.monotonic()
-        while (share := self._agreed()) < 1 and not self.stopping:
+        while (share := self._agreed()) < 1 and not self.presses.stopping:
             began = self.clock()
             if (loss := self._iterate(share)) is None:
                 return
@@ -281,7 +278,7 @@ class Run:
         """The share done; of several processes, the first one's, and whether it is to stop: none may take a step alone."""
         if self.fabric.world_size == 1:
             return self.share()
-        share, self.stopping = self.fabric.broadcast((self.share(), self.stopping))
+        share, self.presses.stopping = self.fabric.broadcast((self.share(), self.presses.stopping))
         return float(share)
 
     def _iterate(self, share: float) -> float | None:
@@ -294,7 +291,7 @@ class Run:
             group["lr"] = self.settings.rate * schedule(share)
         self.objective.train()
         norm = None
-        with self._interruptible(presses=2):
+        with self.presses.ending(self._second):
             loss = self.objective(labelled, tagged, chance(self.settings.seed, number, 1), share)
             self.fabric.backward(loss)
             norm = self.fabric.clip_gradients(self.objective, self.optimizer, max_norm=1.0, error_if_nonfinite=False)
@@ -327,7 +324,7 @@ class Run:
         score = None
         if len(self.held) and self._validation_due():
             step = min(4, self.card.steps)
-            with self._interruptible(presses=2), self.fabric.autocast():
+            with self.presses.ending(self._second), self.fabric.autocast():
                 found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
                 progress.score = score = _finite(found[step].miou())
             self._validation_seconds = self.clock() - began
@@ -385,11 +382,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "progress": vars(self.progress),
         }
-        with whole_file(checkpoint_path(self.out)) as temporary, open(temporary, "wb") as file:
-            try:
-                torch.save(state, file)
-            except RuntimeError as error:  # torch's word for a full disk
-                raise OSError(reason_of(error)) from error
+        save_checkpoint(self.out, state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint.
@@ -407,26 +400,6 @@ class Run:
                 f"{checkpoint_path(self.out)}: does not fit this version of Retint ({reason_of(error)}); --overwrite begins anew"
             ) from None
         self.say(f"continuing after {self.progress.iteration:,} iterations")
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-C: end after this iteration; pressed again a second later, give this iteration up. One press may come as several."""
-        now = time.monotonic()
-        if now - self._pressed > _ONE_PRESS:
-            self._presses, self._pressed = self._presses + 1, now
-        self.stopping = True
-        if self._presses >= self._ending:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def _interruptible(self, presses: int) -> Iterator[None]:
-        """What so many presses of Ctrl-C end; the run goes on after it, to its end."""
-        self._ending = presses if presses == 1 or self.fabric.world_size == 1 else math.inf  # no process may give up alone
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.stopping = True
-        finally:
-            self._ending = math.inf
 
 
 def _finite(score: float) -> float | None:
