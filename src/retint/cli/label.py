@@ -132,12 +132,8 @@ def run(options: argparse.Namespace) -> int:
     if options.measure and not options.doubt:
         raise RetintError(f"--measure {options.measure}: goes with --doubt alone; add it, or leave this out")
     model = load(options.model, options.device, options.precision, options.backend)
-    wish = Wish(
-        steps=options.steps, until_settled=options.until_settled, budget=options.budget, tolerance=options.tolerance, scale=options.scale, tile=options.tile,
-        precision=options.precision, way=options.way, resolution=options.resolution, prior=options.prior, start=options.start, hints=options.hints, overlay=not options.no_overlay,
-        probabilities=options.probabilities, strip=options.strip, doubt=(options.measure or "entropy") if options.doubt else None, overwrite=options.overwrite, skip_existing=options.skip_existing,
-        cluster=options.cluster, batch=options.batch,
-    )  # fmt: skip
+    taken = {name: getattr(options, name) for name in Wish.__dataclass_fields__ if name not in ("doubt", "overlay") and hasattr(options, name)}
+    wish = Wish(**taken, overlay=not options.no_overlay, doubt=(options.measure or "entropy") if options.doubt else None)
     if films:
         return video.label_films(model, options, wish)
     images = find_images(options.images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import tee
 from math import prod
@@ -28,20 +28,18 @@ from ..images import (
     read_whole,
     write_image,
 )
-from ..network.hardware import Precision, keep_memory, lacks_memory
+from ..network.hardware import keep_memory, lacks_memory
 from .asking import Asking, together
 from .doubt import TRACED, Measure
 from .drawing import SLICES, doubt_levels, overlay_of
-from .finer import Way
+from .how import Given, How
 from .labels import Labeling
 from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .model import Model
 from .naming import check_maps, map_for, outputs, refuse_clashes
 from .partial import is_begun
 from .pipeline import pipelined
-from .plan import TileSide
 from .results import write_results
-from .stopping import Stop
 
 STRIP_STEPS = (1, 2, 4, 8)
 _LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
@@ -54,20 +52,10 @@ Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is wanted of every image; the fields are those of `Model.label`, which files to write, and how many images to label
-    at a time (None: small ones together)."""
+class Wish(How):
+    """What is wanted of every image: how to label it, which files to write, and how many images to label at a time (None: small
+    ones together)."""
 
-    steps: int | None = None
-    until_settled: bool = False
-    budget: float | None = None
-    tolerance: float | None = None
-    scale: float = 1.0
-    tile: TileSide | None = None
-    precision: Precision | None = None
-    way: Way = "upsample"
-    resolution: int = 1
-    prior: bool = False
     start: Path | None = None
     hints: Path | None = None
     overlay: bool = True
@@ -78,6 +66,12 @@ class Wish:
     skip_existing: bool = False
     cluster: str | None = None
     batch: int | None = None
+
+    @property
+    def how(self) -> How:
+        """How to label, so that all that is to be written is there."""
+        keep = True if self.probabilities or self.doubt else None
+        return replace(self, record=STRIP_STEPS if self.strip else (), keep=keep, trace=self.doubt in TRACED)
 
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:
@@ -126,10 +120,7 @@ def label_files(
     Raises:
         RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
     """
-    at_once = model.takes_steps_at_once(
-        wish.way, wish.resolution, stop=Stop(wish.steps, wish.until_settled, wish.tolerance, wish.budget), start=wish.start,
-        hints=wish.hints, tile=wish.tile, prior=wish.prior, doubt=wish.doubt in TRACED,
-    )  # fmt: skip
+    at_once = model.takes_steps_at_once(wish.how, Given(wish.start, wish.hints))
     if wish.batch is not None and wish.batch > 1 and wish.budget is not None:
         raise RetintError(f"--batch {wish.batch}: does not go with --budget, which is one image's; leave one of them out")
     check_maps(wish)
@@ -281,13 +272,8 @@ def _labelling(model: Model, begun: _Begun, wish: Wish) -> Asking[Labeling]:
     assert begun.image is not None
     where = str(begun.path)
     try:
-        return (yield from model.labelling(
-            begun.image.pixels, wish.steps, start=begun.start, hints=begun.hints,
-            tile=wish.tile, precision=wish.precision, until_settled=wish.until_settled, budget=wish.budget, scale=wish.scale,
-            record=STRIP_STEPS if wish.strip else (), keep=True if wish.probabilities or wish.doubt else None, way=wish.way,
-            resolution=wish.resolution, prior=wish.prior, tolerance=wish.tolerance, doubt=wish.doubt in TRACED, where=begun.path,
-            called=(f"{where}: --start {wish.start}", f"{where}: --hints {wish.hints}"),
-        ))  # fmt: skip
+        given = Given(begun.start, begun.hints, begun.path, (f"{where}: --start {wish.start}", f"{where}: --hints {wish.hints}"))
+        return (yield from model.labelling(begun.image.pixels, wish.how, given))
     except RetintError as error:  # of options that do not go together: say of which image
         raise error if where in str(error) else RetintError(f"{where}: {error}") from None
 

@@ -18,12 +18,13 @@ from ..errors import RetintError, reason_of
 from ..modelfile import find_model, load_model
 from ..network import restored
 from ..network.hardware import Precision
-from ..numbers import every_whole, whole
+from ..numbers import every_whole
 from .asking import Asking, alone, together
 from .backends import Backend
 from .canvas import Canvas
 from .doubt import Trace
-from .finer import WAYS, Way, finer
+from .finer import Way, finer
+from .how import Given, How
 from .labels import Labeling
 from .plan import TileSide, plan, sides_of
 from .ready import Ready
@@ -36,41 +37,31 @@ from .video import VideoLabeler
 
 _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
-_CALLED = "start", "hints"
 
 
 class Model(Ready):
     """A trained network and its card, for labelling; see `Ready`."""
 
-    def takes_steps_at_once(
-        self, way: Way = "upsample", resolution: int = 1, *, stop: Stop | None = None, start: Any = None, hints: Any = None,
-        tile: TileSide | None = None, prior: bool = False, doubt: bool = False,
-    ) -> bool:  # fmt: skip
+    def takes_steps_at_once(self, how: How, given: Given) -> bool:
         """Whether it labels in all steps at once, so that nothing goes with it that is done step by step, or tile by tile.
 
         Raises:
-            RetintError: something is given that does not go with it; arguments as for `label`.
+            RetintError: something is given that does not go with it.
         """
-        if way not in WAYS:
-            raise RetintError(f"--way {way}: expected one of {', '.join(WAYS)}")
-        if whole(resolution, "--resolution") != 1 and way != "stitch":
-            raise RetintError(f"--resolution {resolution}: goes with --way stitch alone; found --way {way}")
-        if way == "upsample" and not self.at_once:
+        how.check_way()
+        if how.way == "upsample" and not self.at_once:
             return False
-        stop = stop or Stop()
-        given = {
-            "a start": start is not None, "hints": hints is not None, "until settled": stop.settled,
-            "a budget": stop.budget is not None, "a tolerance": stop.tolerance is not None, "a prior": prior,
-            "a record of doubt": doubt, f"--tile {tile}": tile is not None,
+        stop = how.stop
+        there = {
+            "a start": given.start is not None, "hints": given.hints is not None, "until settled": stop.settled,
+            "a budget": stop.budget is not None, "a tolerance": stop.tolerance is not None, "a prior": how.prior,
+            "a record of doubt": how.trace, f"--tile {how.tile}": how.tile is not None,
             f"--backend {self.backend}": self.backend not in ("auto", "torch"),
         }  # fmt: skip
-        if found := [name for name, there in given.items() if there]:
-            how = (
-                f"--way {way}"
-                if way != "upsample"
-                else f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once"
-            )
-            raise RetintError(f"{' and '.join(found)}: not possible with {how}; leave one of them out")
+        if found := [name for name, wished in there.items() if wished]:
+            always = f"{self.name}: {self._folded.architecture.name} takes a fixed number of steps at once"
+            told = f"--way {how.way}" if how.way != "upsample" else always
+            raise RetintError(f"{' and '.join(found)}: not possible with {told}; leave one of them out")
         return True
 
     def label(
@@ -109,42 +100,29 @@ class Model(Ready):
         Raises:
             RetintError: something given does not fit the model; the message says what and how to mend it.
         """
-        return alone(
-            self.labelling(
-                image, steps, start=start, hints=hints, tile=tile, precision=precision, until_settled=until_settled, budget=budget,
-                scale=scale, record=record, keep=keep, way=way, resolution=resolution, prior=prior, tolerance=tolerance, doubt=doubt,
-                where=where,
-            )
+        how = How(
+            steps=steps, until_settled=until_settled, budget=budget, tolerance=tolerance, scale=scale, tile=tile, precision=precision,
+            way=way, resolution=resolution, prior=prior, record=record, keep=keep, trace=doubt,
         )  # fmt: skip
+        return alone(self.labelling(image, how, Given(start, hints, where)))
 
-    def labelling(
-        self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
-        precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
-        record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
-        tolerance: float | None = None, doubt: bool = False, where: str | Path = "image", called: tuple[str, str] = _CALLED,
-    ) -> Asking[Labeling]:  # fmt: skip
-        """`label`, asking for what the network is to compute: `asking.together` answers several as a batch.
-
-        Args:
-            called: what to call the start and the hints in messages.
-        """
-        stop = Stop(steps, until_settled, tolerance, budget)
-        wanted, record = stop.steps or self.card.steps, every_whole(record, "record")
-        finely = self.takes_steps_at_once(
-            way, resolution, stop=stop, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
-        )
-        source = Source(image, self.card, self.dims, where, scale)
+    def labelling(self, image: Any, how: How, given: Given) -> Asking[Labeling]:
+        """`label`, asking for what the network is to compute: `asking.together` answers several as a batch."""
+        stop = how.stop
+        wanted, record = stop.steps or self.card.steps, every_whole(how.record, "record")
+        finely = self.takes_steps_at_once(how, given)
+        source = Source(image, self.card, self.dims, given.where, how.scale)
         if finely:
-            *before, last = self._finer(source, [*(n for n in record if n <= wanted), wanted], way, resolution, precision, scale)
+            *before, last = self._finer(source, [*(n for n in record if n <= wanted), wanted], how)
             return replace(last, recorded={one.steps: one.labels for one in (*before, last) if one.steps in record})
-        refinement = self._refinement(source, start, hints, tile, precision, prior, doubt, called)
+        refinement = self._refinement(source, how, given)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
-        kept = (small if keep is None else keep) or stop.open or doubt
-        canvas = Canvas(refinement, source.own, scale, record)
+        kept = (small if how.keep is None else how.keep) or stop.open or how.trace
+        canvas = Canvas(refinement, source.own, how.scale, record)
         settled = yield from stop.running(refinement, canvas, wanted, kept)
         labels = canvas.final()
         recorded = {step: shown for step, shown in canvas.recorded.items() if step <= refinement.steps}  # tiles may go on too far
-        return self._labeling(labels, refinement, settled, hints, scale, recorded)
+        return self._labeling(labels, refinement, settled, given.hints, how.scale, recorded)
 
     def label_batch(
         self, images: Sequence[Any], steps: int | None = None, *, starts: Sequence[Any] | None = None,
@@ -173,10 +151,11 @@ class Model(Ready):
         if options.get("budget") is not None:
             raise RetintError("budget: does not go with several images at a time; label them one by one")
 
+        how = How(steps=steps, precision=precision, trace=options.pop("doubt", False), **options)
         nothing = [None] * len(images)
         rows = zip(images, nothing if starts is None else starts, nothing if hints is None else hints, strict=True)
         askings = [
-            self.labelling(image, steps, start=start, hints=fixed, precision=precision, **_numbered(n) | options)
+            self.labelling(image, how, Given(start, fixed, f"image {n}", (f"image {n}: start", f"image {n}: hints")))
             for n, (image, start, fixed) in enumerate(rows, start=1)
         ]
         labelings = []
@@ -200,17 +179,17 @@ class Model(Ready):
             RetintError: something given does not fit the model.
         """
         at = None if at is None else every_whole(at, "at")
-        finely = self.takes_steps_at_once(
-            way, resolution, start=start, hints=hints, tile=tile, prior=prior, doubt=doubt
-        )
+        how = How(scale=scale, tile=tile, precision=precision, way=way, resolution=resolution, prior=prior, trace=doubt)
+        given = Given(start, hints, where)
+        finely = self.takes_steps_at_once(how, given)
         source = Source(image, self.card, self.dims, where, scale)
         targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
         if finely:
             groups = ([target] for target in targets) if at is None else [sorted(set(at))] if at else []
             for group in groups:
-                yield from self._finer(source, group, way, resolution, precision, scale)
+                yield from self._finer(source, group, how)
             return
-        refinement = self._refinement(source, start, hints, tile, precision, prior, doubt)
+        refinement = self._refinement(source, how, given)
         for target in targets:
             while (left := target - refinement.steps) > 0:
                 refinement.advance(left if refinement.whole else min(left, refinement.sweep))
@@ -239,7 +218,7 @@ class Model(Ready):
                 f"{most_bytes / 1e9:.2f} are allowed; cut the image, take fewer steps or a smaller scale, or raise most_bytes"
             )
         source = Source(pixels.copy(), self.card, self.dims, where, scale)
-        refinement = self._refinement(source, start, None, tile, precision)
+        refinement = self._refinement(source, How(tile=tile, precision=precision), Given(start))
         return Session(refinement, wanted, self.classes, scale, self.card.temperature)
 
     def session_bytes(
@@ -279,13 +258,11 @@ class Model(Ready):
         video = VideoLabeler(self, steps, frame_steps, **options)
         yield from map(video.label, frames)
 
-    def _finer(
-        self, source: Source, steps: Sequence[int], way: Way, resolution: int, precision: Precision | None, scale: float
-    ) -> Iterator[Labeling]:
+    def _finer(self, source: Source, steps: Sequence[int], how: How) -> Iterator[Labeling]:
         """The labelings after some numbers of steps, by a way that takes all of them at once."""
-        network, wanted = self.network(precision), sorted(set(steps))
-        found = finer(network, source, wanted[-1], way, resolution, wanted, _PIECE_BYTES)
-        return found.labelings(source.own, self.classes, scale, self.card.temperature)
+        network, wanted = self.network(how.precision), sorted(set(steps))
+        found = finer(network, source, wanted[-1], how.way, how.resolution, wanted, _PIECE_BYTES)
+        return found.labelings(source.own, self.classes, how.scale, self.card.temperature)
 
     def _prior(self, refinement: Refinement) -> Tensor:
         """The logarithm of the classes' probabilities in the whole image, (K,)."""
@@ -307,38 +284,29 @@ class Model(Ready):
             drifts=tuple(refinement.drifts), temperature=self.card.temperature, _trace=refinement.traced(),
         )  # fmt: skip
 
-    def _refinement(
-        self, source: Source, start: Any, hints: Any, tile: TileSide | None, precision: Precision | None, prior: bool = False,
-        doubt: bool = False, called: tuple[str, str] = _CALLED,
-    ) -> Refinement:  # fmt: skip
-        network, classes = self.network(precision), len(self.classes)
-        chosen = plan(network, source.size, sides_of(tile, self.dims), _PIECE_BYTES)
+    def _refinement(self, source: Source, how: How, given: Given) -> Refinement:
+        network, classes = self.network(how.precision), len(self.classes)
+        chosen = plan(network, source.size, sides_of(how.tile, self.dims), _PIECE_BYTES)
         cells = network.cells(source.size)
-        given = fixed = covered = None
-        if start is not None:
+        begin = fixed = covered = None
+        if (start := given.start) is not None:
             if isinstance(start, Labeling):
                 covered = start.covered
                 start = start.labels if start.estimate is None else start.estimate
             elif getattr(start, "shape", ())[1:] == network.cells(source.own):  # an estimate, to be gone on with at another scale
                 covered = tuple(n / s for n, s in zip(source.own, self.strides, strict=True))
-            given = start_map(start, classes, source.size, self.strides, cells, called[0], covered, source.own)
-        if hints is not None:
-            array = array_of(hints, called[1])
+            begin = start_map(start, classes, source.size, self.strides, cells, given.called[0], covered, source.own)
+        if given.hints is not None:
+            array = array_of(given.hints, given.called[1])
             if array.shape != source.own:
-                raise RetintError(f"{called[1]}: shape {array.shape}, the image has {source.own}; they must agree")
-            fixed = LabelMap(array, classes, source.size, self.strides, called[1])
-        refinement = Refinement(network, source, given, fixed, chosen, self.engine(precision))
-        if prior:
+                raise RetintError(f"{given.called[1]}: shape {array.shape}, the image has {source.own}; they must agree")
+            fixed = LabelMap(array, classes, source.size, self.strides, given.called[1])
+        refinement = Refinement(network, source, begin, fixed, chosen, self.engine(how.precision))
+        if how.prior:
             refinement.prior = self._prior(refinement)
-        if doubt:
+        if how.trace:
             refinement.trace = Trace(refinement.cells)
         return refinement
-
-
-def _numbered(number: int) -> dict[str, Any]:
-    """What to call an image of several, its start and its hints in messages."""
-    where = f"image {number}"
-    return {"where": where, "called": (f"{where}: start", f"{where}: hints")}
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:
