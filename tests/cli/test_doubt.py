@@ -3,10 +3,14 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import retint
 from made import disc_card, make_model, model_file
 from retint.cli.main import main
+from retint.images import read_image
 from retint.modelfile import Card, load_model
 
 
@@ -50,6 +54,54 @@ def test_eval_tells_people(file, discs, capsys, tmp_path):
     told = capsys.readouterr().out
     for word in ("ECE", "entropy", "late", "at best", "Temperature 1 to"):
         assert word in told
+
+
+@pytest.mark.parametrize("before", [1.0, 1.7])
+def test_a_few_right_labels_do_not_sharpen_a_model(discs, tmp_path, capsys, before):
+    file = model_file(tmp_path / "made.safetensors", disc_card(temperature=before))
+    model = retint.load(file, precision="float32")
+    for path in (discs / "val" / "images").iterdir():
+        labeling, labels = model.label(read_image(path)), np.full((48, 64), 255, np.uint8)
+        surest = np.unravel_index(labeling.probabilities.max(0).argmax(), labels.shape)
+        labels[surest] = labeling.labels[surest]
+        Image.fromarray(labels).save(discs / "val" / "labels" / path.name)
+    out = tmp_path / "calibrated.safetensors"
+    arguments = ("eval", discs, "--model", file, "--precision", "float32", "--calibrate", out, "--overwrite")
+    assert run(*arguments) == 0
+    told = capsys.readouterr().out
+    assert f"Temperature {before:g} to {before:g}: ECE" in told
+    assert "2 of 2 sampled labels are right, which says nothing of how sure to be" in told
+    assert "more labelled pixels are needed" in told
+    assert load_model(out)[1].temperature == before
+    assert run(*arguments, "--json") == 0
+    found, noted = capsys.readouterr()
+    assert json.loads(found)["fitted"]["wrong"] == 0
+    assert "2 of 2 sampled labels are right" in noted
+
+
+def test_the_other_end_of_the_range_says_what_it_means(file, discs, tmp_path, capsys):
+    model = retint.load(file, precision="float32")
+    for path in (discs / "val" / "images").iterdir():
+        wrong = 1 - model.label(read_image(path)).labels.astype(np.uint8)
+        Image.fromarray(wrong).save(discs / "val" / "labels" / path.name)
+    out = tmp_path / "calibrated.safetensors"
+    assert run("eval", discs, "--model", file, "--precision", "float32", "--calibrate", out) == 0
+    assert (
+        "the end of its range, 0.02 to 50: as yet the model's probabilities say next to nothing"
+        in capsys.readouterr().out
+    )
+    assert load_model(out)[1].temperature == pytest.approx(50, rel=1e-3)
+
+
+def test_training_on_what_it_cannot_miss_leaves_the_temperature(discs, tmp_path, capsys):
+    for path in discs.glob("*/labels/*.png"):
+        Image.fromarray(np.zeros((48, 64), np.uint8)).save(path)
+    out = tmp_path / "m.safetensors"
+    assert run("train", discs, "--out", out, "--epochs", 0.2, "--arch", "small-4", "--seed", 0) == 0
+    _, card = load_model(out)
+    assert card.scores["fitted"]["wrong"] == 0
+    assert card.temperature == card.scores["fitted"]["temperature"] == 1
+    assert "temperature 1: 6144 of 6144 sampled labels are right" in "".join(capsys.readouterr())
 
 
 def test_training_leaves_a_temperature_in_the_card(discs, tmp_path, capsys):

@@ -11,6 +11,7 @@ from retint.errors import RetintError
 from retint.images import write_volume_labels
 from retint.labeling import Model
 from retint.labeling.evaluate import evaluate
+from retint.scoring import Confusion
 
 
 @pytest.fixture
@@ -146,6 +147,19 @@ def test_other_ways_and_priors_are_measured_too(two, discs):
     rights = [(two.label(np.array(Image.open(discs / "val" / "images" / f"scene{k}.png")), 2, prior=True).labels
                == np.array(Image.open(discs / "val" / "labels" / f"scene{k}.png"))) for k in range(2)]  # fmt: skip
     assert prior.confusions[2].pixel_accuracy() == pytest.approx(np.mean(rights))
+
+
+def test_a_scale_is_that_of_the_labels(discs):
+    lively = make_model(classes=2)
+    two = Model(lively.network(), disc_card(), "cpu", "float32", "two")
+    figures = evaluate(two, discs, steps=2, scale=0.5).to_dict()
+    found = Confusion(2)
+    for k in range(2):
+        image, truth = (np.array(Image.open(discs / "val" / what / f"scene{k}.png")) for what in ("images", "labels"))
+        found.add(truth, two.label(image, 2, scale=0.5).labels)
+    assert figures["scale"] == 0.5
+    assert figures["steps"]["2"]["miou"] == pytest.approx(found.miou(), abs=1e-6)
+    assert figures["steps"]["2"]["miou"] != evaluate(two, discs, steps=2).to_dict()["steps"]["2"]["miou"]
 
 
 def test_images_without_a_labelled_pixel_are_counted_and_not_ranked(two, discs):

@@ -25,6 +25,46 @@ def test_steps(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["one.png", "steps.svg"]
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved, in order."""
+    from matplotlib.figure import Figure
+
+    figures, save = [], Figure.savefig
+
+    def saved(self, *arguments, **options):
+        figures.append(self)
+        save(self, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", saved)
+    return figures
+
+
+def test_steps_say_what_they_show_and_do_not_magnify_nothing(tmp_path, drawn):
+    plot_steps(tmp_path / "a.png", {1: 0.7740, 8: 0.7739}, "")
+    plot_steps(tmp_path / "b.png", {1: 0.2, 8: 0.7}, "", "F1")
+    plot_steps(tmp_path / "c.png", {1: 0.0}, "")
+    labels = [figure.axes[0].get_ylabel() for figure in drawn]
+    assert labels == ["mean IoU", "F1", "mean IoU"]
+    ranges = [np.diff(figure.axes[0].get_ylim()).item() for figure in drawn]
+    assert ranges[0] == pytest.approx(0.01)
+    assert ranges[1] > 0.5
+    assert ranges[2] >= 0.01
+    low, high = drawn[0].axes[0].get_ylim()
+    assert low < 0.7739 < 0.7740 < high
+
+
+@pytest.mark.parametrize("rows", [ROWS, [{"epoch": 0, "loss": 1.3, "score": 0.4}], [{"epoch": 0, "loss": 1.3}], []])
+def test_a_log_reaches_from_no_epoch_to_one_at_least(tmp_path, drawn, rows):
+    plot_log(tmp_path / "log.png", rows)
+    for axes in drawn[0].axes:
+        first, last = axes.get_xlim()
+        done = max([1, *(row["epoch"] for row in rows)])
+        assert -0.1 * done < first <= 0
+        assert done <= last < 1.1 * done
+    assert drawn[0].axes[0].get_xlabel() == "epochs done"
+
+
 @pytest.mark.parametrize("k", [2, 5, 16])
 def test_confusion(tmp_path, k):
     matrix = np.random.default_rng(0).integers(0, 1000, (k, k))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from retint.pictures import default_palette, strip
 from retint.pictures.strip import _percent
@@ -64,11 +65,34 @@ def test_only_classes_that_occur_are_in_the_legend():
     assert shown == [5, 7]
 
 
-def test_more_classes_than_fit():
+def test_of_more_classes_than_fit_the_legend_counts_the_others(monkeypatch):
+    texts, write = [], ImageDraw.ImageDraw.text
+
+    def written(self, at, text, *arguments, **options):
+        texts.append((at, text))
+        write(self, at, text, *arguments, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", written)
+    palette = default_palette(256)
     labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert strip(labels, [(1, labels)], default_palette(256)).shape[2] == 3
-    wide = labels.reshape(1, 256)
-    assert strip(wide, [(1, wide)], default_palette(256), None, ["a rather long name of a class " * 9] * 256).ndim == 3
+    picture = strip(labels, [(1, labels)], palette)
+    named = [text for _, text in texts if text.startswith("class ")]
+    assert named == [f"class {k}" for k in range(len(named))]
+    assert 1 < len(named) < 256
+    assert [text for _, text in texts if "more" in text] == [f"and {256 - len(named)} more"]
+    for (x, y), text in texts:
+        if text in named:
+            assert tuple(picture[int(y) - 6, int(x) - 18]) == palette[named.index(text)]  # its swatch
+        if "more" in text:
+            assert (picture[int(y) - 12 : int(y), int(x) : int(x) + 60] < 200).any()
+
+    texts.clear()
+    wide = labels.reshape(1, 256)  # a legend of one line, for the 256 that do not fit
+    picture = strip(wide, [(1, wide)], palette, None, ["a rather long name of a class " * 9] * 256)
+    (((x, y), text),) = [one for one in texts if "more" in one[1]]
+    assert text == "and 256 more"
+    assert not any("name of a class" in text for _, text in texts)
+    assert (picture[int(y) - 12 : int(y), int(x) : int(x) + 60] < 200).any()
 
 
 def test_shares_are_told_as_precisely_as_they_need():

@@ -44,3 +44,11 @@ def test_bad_scores_are_refused(score):
     with pytest.raises(ValueError, match=r"expected|equal"):
         area.add([True, False], score)
     assert np.isnan(area.value())
+
+
+def test_scores_of_one_bin_tie_and_the_outermost_hold_all_beyond():
+    below, near = [1e-9, 1e-8], [0.5, 0.501]
+    assert RocAuc().add([False, True], below).value() == 0.5
+    assert RocAuc().add([False, True], near).value() == 0.5
+    assert RocAuc(bins=1 << 16).add([False, True], below).value() == 0.5
+    assert RocAuc(bins=1 << 16).add([False, True], near).value() == 1

@@ -12,6 +12,15 @@ def test_a_straight_border_has_a_band_of_so_many_pixels_on_either_side():
         assert near_borders(labels, distance).sum(1).tolist() == [2 * distance] * 6
 
 
+def test_distance_is_that_to_a_border_not_to_another_class():
+    labels = np.zeros((3, 3), np.uint8)
+    labels[2, 2] = 1
+    around = [[0, 0, 0], [0, 0, 1], [0, 1, 1]]
+    assert near_borders(labels, 1.5).tolist() == np.array(around, bool).tolist()  # the middle is 1.41 from the corner
+    around[1][1] = around[0][2] = around[2][0] = 1
+    assert near_borders(labels, 2).tolist() == np.array(around, bool).tolist()
+
+
 def test_ignored_pixels_make_no_border_and_are_not_in_the_band():
     labels = np.zeros((4, 9), np.uint8)
     labels[:, 3] = 255

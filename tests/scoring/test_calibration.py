@@ -90,10 +90,58 @@ def test_a_label_that_was_held_for_next_to_impossible_costs_what_it_should():
 def test_extremes():
     assert Temperature().value() == 1
     sure = np.array([[1.0] * 5, [0.0] * 5])
-    assert Temperature().add([0] * 5, sure).value() == pytest.approx(1 / 50, rel=1e-3)
     assert Temperature().add([1] * 5, sure).value() == pytest.approx(50, rel=1e-3)
     assert Temperature().to_dict()["ece"] is None
     with pytest.raises(ValueError, match="class indices"):
         Calibration().add([2], [[0.5], [0.5]])
     with pytest.raises(ValueError, match="shape"):
         Temperature().add([1, 0], [[0.5], [0.5]])
+
+
+def test_labels_that_are_all_right_do_not_sharpen():
+    right = Temperature().add([1] * 50, np.full((2, 50), [[0.3], [0.7]]))
+    assert right.wrong() == 0
+    assert right.value() == 1
+    assert right.value(before=1.7) == 1.7
+    told = right.to_dict(before=1.7)
+    assert (told["temperature"], told["wrong"], told["ece"]) == (1.7, 0, told["ece_before"])
+    assert right.remark().startswith("50 of 50 sampled labels are right, which says nothing of how sure to be")
+    one_wrong = right.add([0], [[0.3], [0.7]])
+    assert (one_wrong.wrong(), one_wrong.remark()) == (1, None)
+    assert 1 / 50 < one_wrong.value() < 1
+
+
+def test_a_tie_is_not_wrong():
+    assert Temperature().add([1, 0], [[0.5, 0.5], [0.5, 0.5]]).value() == 1
+
+
+def test_the_ends_of_the_range_are_told_apart():
+    y = np.array([[0.501] * 1000, [0.499] * 1000])
+    low = Temperature().add([0] * 999 + [1], y)
+    high = Temperature().add([1] * 999 + [0], y)
+    assert low.value() == pytest.approx(1 / 50, rel=1e-3)
+    assert "right far more often than the probabilities say" in low.remark()
+    assert high.value() == pytest.approx(50, rel=1e-3)
+    assert "say next to nothing" in high.remark()
+    assert Temperature().remark() is None
+
+
+@pytest.mark.parametrize("kind", [Calibration, Temperature])
+def test_the_wrong_label_is_named(kind):
+    half = np.full((2, 2), 0.5)
+    for truth, wrong in (([-1, 1], -1), ([0, 2], 2)):
+        with pytest.raises(ValueError, match=f"truth holds {wrong}; expected class indices 0 to 1"):
+            kind().add(truth, half)
+
+
+@pytest.mark.parametrize("kind", [Calibration, Temperature])
+@pytest.mark.parametrize("wrong", [np.nan, -0.5, 1.5, np.inf])
+def test_what_is_no_probability_is_refused(kind, wrong):
+    y = np.array([[0.6, wrong], [0.4, 0.5]])
+    counted = kind()
+    with pytest.raises(ValueError, match="expected 0 to 1"):
+        counted.add([0, 1], y)
+    told = counted.error() if kind is Calibration else counted.likelihood(1.0)
+    assert np.isnan(told), "something was counted"
+    counted.add([0, 255], y)  # what is not labelled may be anything
+    counted.add([0], np.array([[1.001], [-0.0001]], np.float16))  # rounding

@@ -38,6 +38,15 @@ def test_a_merge_and_a_split_are_told_apart():
     assert split["variation_of_information_merge"] == pytest.approx(0)
 
 
+@pytest.mark.filterwarnings("error")
+def test_regions_of_one_pixel_each_agree_with_themselves():
+    for truth, prediction in (([[1, 0, 2]], [[1, 0, 2]]), ([[3, 0, 2]], [[0, 7, 1]]), ([[1]], [[1]])):
+        scores = partition_scores(np.array(truth), np.array(prediction))
+        assert list(scores.values()) == [0, 0, 0]
+    assert partition_scores(np.array([[1, 2, 3]]), np.array([[1, 1, 2]]))["adapted_rand_error"] == 1
+    assert partition_scores(np.array([[1, 1, 2]]), np.array([[1, 2, 3]]))["adapted_rand_error"] == 1
+
+
 def test_truth_without_a_region_is_nan():
     scores = partition_scores(np.zeros((4, 4), int), np.ones((4, 4), int))
     assert np.isnan(list(scores.values())).all()

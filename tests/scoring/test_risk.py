@@ -42,6 +42,17 @@ def test_few_pixels_may_be_kept():
     assert risk.left(0.8) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_kept_has_no_error():
+    risk = RiskCoverage().add([True, False], [0.1, 0.9])
+    assert np.isnan(risk.left(1.0))
+    assert np.isnan(RiskCoverage().left(0.1))
+    assert risk.left(1 - 1e-9) == 0
+    for out in (-0.1, 10, np.nan):
+        with pytest.raises(ValueError, match="expected a share"):
+            risk.left(out)
+
+
 def test_ties_count_as_in_random_order():
     rng = np.random.default_rng(1)
     right, doubt = rng.random(400) > 0.3, rng.integers(0, 3, 400) / 2

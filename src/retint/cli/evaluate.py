@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .values import numbers, print_json, say, whole
+from .values import numbers, positive, print_json, say, whole
 
 if TYPE_CHECKING:
     from ..labeling.evaluate import Evaluation
@@ -39,6 +39,9 @@ def add_to(verbs: Any) -> None:
         help="fit a temperature on these images, and write the model with it to OUT (.safetensors)",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="with --calibrate: replace OUT if it exists")
+    parser.add_argument(
+        "--scale", type=positive, default=1.0, metavar="S", help="label at S times the images' resolution (see `retint label --help`)"
+    )
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",
         help="how labels finer than the label grid come about (see `retint label --help`)",
@@ -82,18 +85,21 @@ def run(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         result = evaluate(
-            model, options.dataset, options.split, options.steps, tile=options.tile, way=options.way, prior=options.prior,
-            doubt=options.doubt, fit=options.calibrate is not None, progress=progress,
+            model, options.dataset, options.split, options.steps, tile=options.tile, scale=options.scale, way=options.way,
+            prior=options.prior, doubt=options.doubt, fit=options.calibrate is not None, progress=progress,
         )  # fmt: skip
     figures = result.to_dict()
     if options.calibrate:
         save_calibrated(result, find_model(options.model), options.calibrate)
     if options.plots:
         _plot(result, options.plots)
+    remark = result.fitted.remark() if result.fitted else None
     if options.json:
         print_json(figures)
+        if remark:
+            say(f"note: {remark}")
     else:
-        _tell(figures)
+        _tell(figures, remark)
         if options.calibrate:
             print(f"{options.calibrate}: the model with that temperature; the figures above are of before")
     return 0
@@ -105,7 +111,7 @@ def _plot(result: Evaluation, folder: Path) -> None:
     last = max(result.confusions)
     what = f"{result.model} on {result.split}"
     scores = {step: score for step, one in result.confusions.items() if (score := one.miou()) == score}
-    plot_steps(folder / "steps.png", scores, what)
+    plot_steps(folder / "steps.png", scores, what, "mean IoU")
     plot_confusion(folder / "confusion.png", result.confusions[last].matrix, list(result.classes))
     calibration = result.calibrations[last]
     title = f"{what}, {last} steps: expected calibration error {calibration.error():.3f}"
@@ -119,9 +125,7 @@ def _plot(result: Evaluation, folder: Path) -> None:
         say(str(folder / f"{name}.png"))
 
 
-def _tell(figures: dict[str, Any]) -> None:
-    from ..scoring.calibration import RANGE
-
+def _tell(figures: dict[str, Any], remark: str | None) -> None:
     rows = figures["steps"]
     print(f"{figures['model']} on {figures['images']} images of {figures['dataset']} ({figures['split']})")
     columns = {
@@ -148,6 +152,6 @@ def _tell(figures: dict[str, Any]) -> None:
     if fitted := figures.get("fitted"):
         ece = ["-" if fitted[name] is None else format(fitted[name], ".4f") for name in ("ece_before", "ece")]
         print(f"Temperature {fitted['temperature_before']:g} to {fitted['temperature']:g}: ECE {' to '.join(ece)}")
-        if not 1.01 * RANGE[0] < fitted["temperature"] < 0.99 * RANGE[1]:
-            print(f"  the end of its range, {RANGE[0]:g} to {RANGE[1]:g}: as yet the model's probabilities say next to nothing")
+        if remark:
+            print(f"  {remark}")
     print("Worst images: " + ", ".join(f"{row['image']} {row['miou']:.3f}" for row in figures["worst"][:5]))

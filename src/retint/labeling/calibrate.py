@@ -26,6 +26,8 @@ def check_target(out: Path, overwrite: bool, option: str = "--calibrate") -> Non
 def save_calibrated(result: Evaluation, source: Path, out: Path) -> float:
     """Write a model file again with the temperature that an evaluation with `fit` found, and return it.
 
+    Where no sampled pixel is wrong, that is the temperature from before: see `Temperature.value`.
+
     Args:
         result: what the temperature is fitted on.
         source: the file of the model that was evaluated.
@@ -36,6 +38,6 @@ def save_calibrated(result: Evaluation, source: Path, out: Path) -> float:
     """
     if result.fitted is None or not len(result.fitted):
         raise RetintError(f"{result.dataset}: its {result.split} part has no labelled pixels to fit a temperature on")
-    temperature = result.fitted.value()
+    temperature = result.fitted.value(result.temperature)
     save_temperature(source, out, temperature)
     return temperature

@@ -39,6 +39,7 @@ class Evaluation:
         risks: for each number of steps and measure of doubt, the error left when pixels are left out; if asked for.
         temperature: by which the model divided log Y.
         fitted: what a temperature may be fitted on, at the number of steps of the model's card; if asked for.
+        scale: at which the images were labelled.
     """
 
     model: str
@@ -53,12 +54,13 @@ class Evaluation:
     risks: dict[int, dict[str, RiskCoverage]] = field(default_factory=dict)
     temperature: float = 1.0
     fitted: Temperature | None = None
+    scale: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint eval --json` prints it."""
         figures = {
             "model": self.model, "dataset": self.dataset, "split": self.split, "images": self.images,
-            "temperature": self.temperature,
+            "scale": self.scale, "temperature": self.temperature,
             "steps": {str(step): self._figures(step) for step in self.confusions},
             "worst": [{"image": name, "miou": score} for score, name in self.worst],
         }  # fmt: skip
@@ -102,8 +104,8 @@ class Evaluation:
 
 def evaluate(
     model: Model, dataset: str | Path, split: str | None = None, steps: Iterable[int] | int | None = None, *,
-    tile: TileSide | None = None, precision: Precision | None = None, way: Way = "upsample", prior: bool = False,
-    doubt: bool = False, fit: bool = False, progress: Callable[[int, int], None] | None = None,
+    tile: TileSide | None = None, precision: Precision | None = None, scale: float = 1.0, way: Way = "upsample",
+    prior: bool = False, doubt: bool = False, fit: bool = False, progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Label every image, or volume, of a part of a data set and compare with its labels.
 
@@ -112,7 +114,7 @@ def evaluate(
         dataset: a folder with images and labels.
         split: train, val or test; None takes val, or what there is.
         steps: the numbers of steps to measure at; None: 1, 2, 4, 8, or as many as the architecture is made for.
-        tile, precision, way, prior: see `Model.label`.
+        tile, precision, scale, way, prior: see `Model.label`.
         doubt: measure the risk-coverage curves of doubt too.
         fit: gather what a temperature may be fitted on too, at the number of steps of the model's card.
         progress: called with the images done and all images.
@@ -134,7 +136,7 @@ def evaluate(
     pairs = part.pairs
     if not pairs:
         raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
-    result = _empty(model, str(data.root), part.name, steps)
+    result = _empty(model, str(data.root), part.name, steps, scale)
     at_once = way != "upsample" or model.at_once
     if doubt:
         measures = [one for one in MEASURES if not (at_once and one in TRACED)]
@@ -145,7 +147,7 @@ def evaluate(
         image, truth = data.read(pair)
         own = Confusion(len(model.classes))
         for labeling in model.refinements(
-            image, at=taken, tile=tile, precision=precision, way=way, prior=prior, doubt=doubt and not at_once,
+            image, at=taken, tile=tile, precision=precision, scale=scale, way=way, prior=prior, doubt=doubt and not at_once,
             where=pair.image,
         ):  # fmt: skip
             if labeling.steps in result.confusions:
@@ -179,11 +181,11 @@ def check_fit(data: Dataset, model: Model) -> None:
         raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
 
 
-def _empty(model: Model, root: str, split: str, steps: Sequence[int]) -> Evaluation:
+def _empty(model: Model, root: str, split: str, steps: Sequence[int], scale: float) -> Evaluation:
     classes = len(model.classes)
     result = Evaluation(
         model.name, root, split, model.classes, {s: Confusion(classes) for s in steps},
-        calibrations={s: Calibration() for s in steps}, temperature=model.card.temperature,
+        calibrations={s: Calibration() for s in steps}, temperature=model.card.temperature, scale=scale,
     )  # fmt: skip
     if classes == 2:
         result.aucs = {s: RocAuc(bins=1 << 16) for s in steps}

@@ -356,6 +356,8 @@ class Run:
         if self.progress.score is None:  # nothing is labelled there
             return
         scores = {str(s): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for s, c in confusions.items()}
+        if remark := fitted.remark():
+            self.say(f"note: temperature {fitted.value():g}: {remark}")
         figures = {"images": len(self.held), "steps": scores, "fitted": fitted.to_dict()}
         self.card = replace(self.card, scores=figures, temperature=fitted.value())
 

@@ -17,43 +17,48 @@ if TYPE_CHECKING:
 
 _LOSS, _SCORE = "#d55e00", "#0072b2"
 _NUMBERS = 15  # classes, at most, for which a confusion matrix shows its numbers
+_LEAST = 0.01  # that an axis of scores spans, so that a fall that means nothing does not look steep
 
 
 def plot_log(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Plot the loss and the validation score against the epoch.
+    """Plot the loss and the validation score against the epochs done, from none to one at least.
 
     Args:
         path: the picture; its suffix says the format (.png, .svg, .pdf).
-        rows: one per epoch, with "epoch", "loss", and "score", which may be None or missing.
+        rows: one per epoch, with "epoch", how many were done, "loss", and "score", which may be None or missing.
 
     Raises:
         RetintError: the file cannot be written.
     """
     figure, axes = _figure(7.5, 4.2)
     epochs = [row["epoch"] for row in rows]
-    marker: dict[str, Any] = {"marker": "o", "markersize": 3} if len(rows) < 40 else {}
-    axes.plot(epochs, [row["loss"] for row in rows], color=_LOSS, **marker)
-    axes.set_xlabel("epoch")
+    marker = "o" if len(rows) < 40 else None
+    axes.plot(epochs, [row["loss"] for row in rows], color=_LOSS, marker=marker, markersize=5)
+    last = max([1, *epochs])
+    axes.set_xlim(-0.05 * last, 1.05 * last)
+    axes.set_xlabel("epochs done")
     axes.set_ylabel("loss", color=_LOSS)
     axes.locator_params(axis="x", integer=True)
     scored = [(row["epoch"], row["score"]) for row in rows if row.get("score") is not None]
     if scored:
         other = axes.twinx()
         other.spines[["top", "left"]].set_visible(False)
-        other.plot(*zip(*scored, strict=True), color=_SCORE, **marker)
+        other.plot(*zip(*scored, strict=True), color=_SCORE, marker=marker, markersize=3)  # seen on top of a loss
         other.set_ylabel("validation score", color=_SCORE)
+        _widen(other)
         best = max(scored, key=lambda point: point[1])
-        axes.set_title(f"best validation score {best[1]:.3f}, epoch {best[0]}", loc="left", fontsize=10)
+        axes.set_title(f"best validation score {best[1]:.3f} (epochs done: {best[0]})", loc="left", fontsize=10)
     _save(figure, path)
 
 
-def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str) -> None:
-    """Plot accuracy against the number of steps, on a logarithmic axis.
+def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str, score: str = "mean IoU") -> None:
+    """Plot a score against the number of steps, on a logarithmic axis.
 
     Args:
         path: the picture; its suffix says the format.
         steps: number of steps to a figure in 0 ... 1.
         title: what the figure is.
+        score: what the figures are; the axis spans at least 0.01 of it.
 
     Raises:
         RetintError: the file cannot be written.
@@ -70,8 +75,10 @@ def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str
             f"{steps[n]:.3f}", (n, steps[n]), (0, 9), textcoords="offset points", ha="center", fontsize=8, bbox=bbox
         )
     axes.margins(0.08, 0.2)
+    _widen(axes)
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.set_xlabel("steps")
+    axes.set_ylabel(verbatim(score))
     axes.set_title(verbatim(title), loc="left", fontsize=11)
     _save(figure, path)
 
@@ -128,6 +135,13 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     return figure, axes
+
+
+def _widen(axes: Axes) -> None:
+    """Let the vertical axis, of scores, span at least `_LEAST`."""
+    low, high = axes.get_ylim()
+    if high - low < _LEAST:
+        axes.set_ylim((low + high - _LEAST) / 2, (low + high + _LEAST) / 2)
 
 
 def _save(figure: Figure, path: str | PathLike[str]) -> None:

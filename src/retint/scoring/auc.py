@@ -11,7 +11,9 @@ from .odds import counts_by_odds
 class RocAuc:
     """The probability that a pixel of the class scores higher than one of the rest; ties count half.
 
-    Scores are counted in bins of their log odds. The area depends on the order of scores alone, so this costs nothing.
+    Scores are counted in bins of equal width in log odds, from -16 to 16, and those in one bin count as ties: a bin is 0.8 %
+    of the odds wide if there are 4096, and the outermost hold all below 1.1e-7, and all as near to 1. Between bins the order
+    is kept, and the area depends on that alone.
 
     Args:
         bins: how many; the memory of the whole.

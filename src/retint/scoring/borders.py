@@ -9,15 +9,23 @@ from numpy.typing import NDArray
 
 
 def near_borders(labels: NDArray[Any], distance: float, ignore: int = 255) -> NDArray[np.bool_]:
-    """The trimap of Kohli, Ladický and Torr (IJCV 2009, section 5.1): pixels at most so far from another class.
+    """The band along the borders between classes, after the trimap of Kohli, Ladický and Torr (IJCV 2009, section 5.1).
+
+    A border pixel shares an edge (a voxel: a face) with one of another class. The band is these pixels, and all whose
+    centres are at most `distance` - 1 from the centre of one: along a straight border, `distance` rows on either side. So
+    distance is measured to a border, not to the nearest pixel of another class: at corners that may be up to 0.59 nearer
+    (in volumes 0.69), and across ignored pixels much nearer.
 
     Args:
         labels: class indices, (rows, columns) or (slices, rows, columns).
-        distance: in pixels; a pixel's neighbour is 1 away. Borders with ignored pixels are none.
+        distance: in pixels, at least 1. Borders with ignored pixels are none.
         ignore: the label of pixels that are not counted, and never returned.
 
     Returns:
         Where the pixels lie, bool, of the same shape.
+
+    >>> near_borders(np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1]]), 1.5).astype(int).tolist()
+    [[0, 0, 0], [0, 0, 1], [0, 1, 1]]
     """
     from scipy.ndimage import distance_transform_edt  # not at the top: labelling should not wait for it
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _SMALLEST = 1e-12
+_ROUNDING = 1e-3  # by which a probability in float16 may miss 0 ... 1
 RANGE = (1 / 50, 50.0)
 """Of temperatures, between which they are looked for."""
 
@@ -39,7 +40,8 @@ class Calibration:
             probabilities: (K, the same shape), distributions.
 
         Raises:
-            ValueError: the shapes do not fit.
+            ValueError: the shapes do not fit, a label is no class index, or a probability of a labelled pixel is NaN or
+                outside 0 ... 1. Nothing is counted then.
         """
         labels, y = _known(truth, probabilities, ignore)
         top = y.max(1).astype(np.float64)
@@ -82,7 +84,7 @@ class Temperature:
         self._logs: NDArray[np.float32] | None = None
 
     def add(self, truth: ArrayLike, probabilities: ArrayLike, ignore: int = 255) -> Temperature:
-        """Take pixels into account, and return self; arguments as for `Calibration.add`, at a temperature of 1."""
+        """Take pixels into account, and return self; arguments and errors as for `Calibration.add`, at a temperature of 1."""
         labels, y = _known(truth, probabilities, ignore)
         keys = self._chance.random(len(labels))
         if len(self._keys) == self.most:  # most of a large image has no chance
@@ -101,18 +103,37 @@ class Temperature:
     def __len__(self) -> int:
         return len(self._truth)
 
-    def value(self) -> float:
-        """T, from 1/50 to 50; 1 as long as there is no pixel.
+    def wrong(self) -> int:
+        """How many pixels of the sample have a likelier class than their own."""
+        return 0 if self._logs is None else int((self._logs.max(1) > self._of_truth).sum())
 
-        The negative log-likelihood is convex in 1 / T, so the root of its derivative is found by halving.
+    def value(self, before: float = 1.0) -> float:
+        """T, from 1/50 to 50; `before` where no pixel of the sample is wrong, or none is there.
+
+        The negative log-likelihood is convex in 1 / T, so the root of its derivative is found by halving. Where no pixel is
+        wrong there is no root: the smaller T, the likelier the labels, however few they are.
         """
-        if not len(self):
-            return 1.0
+        if not self.wrong():
+            return before
         low, high = 1 / RANGE[1], 1 / RANGE[0]
         for _ in range(24):
             middle = (low * high) ** 0.5
             low, high = (low, middle) if self._slope(middle) > 0 else (middle, high)
         return float(1 / (low * high) ** 0.5)
+
+    def remark(self) -> str | None:
+        """What there is to say against `value`, in a line; None if nothing, or if there is no pixel."""
+        if not len(self):
+            return None
+        if not self.wrong():
+            told = f"{len(self)} of {len(self)} sampled labels are right, which says nothing of how sure to be"
+            return f"{told}: the temperature stays; more labelled pixels are needed"
+        if RANGE[0] * 1.01 < (found := self.value()) < RANGE[1] * 0.99:
+            return None
+        end = f"the end of its range, {RANGE[0]:g} to {RANGE[1]:g}"
+        if found > 1:
+            return f"{end}: as yet the model's probabilities say next to nothing"
+        return f"{end}: labels are right far more often than the probabilities say; see on more labelled pixels whether that holds"
 
     def likelihood(self, temperature: float) -> float:
         """The mean negative log-likelihood of the sample's labels, in nats; NaN if there is no pixel."""
@@ -121,7 +142,7 @@ class Temperature:
         scores = self._logs / np.float32(temperature)
         top = scores.max(1, keepdims=True)
         norms = np.log(np.exp(scores - top).sum(1)) + top[:, 0]
-        return float((norms - scores[np.arange(len(scores)), self._truth]).mean())
+        return float((norms - self._of_truth / np.float32(temperature)).mean())
 
     def calibration(self, temperature: float) -> Calibration:
         """That of the sample at a temperature."""
@@ -130,18 +151,24 @@ class Temperature:
 
     def to_dict(self, before: float = 1.0) -> dict[str, Any]:
         """What the fit did to its own sample: beside T the error and the likelihood at it, and at the temperature before."""
-        after = self.value()
+        after = self.value(before)
         return {
-            "temperature": round(after, 4), "pixels": len(self), "temperature_before": round(before, 4),
+            "temperature": round(after, 4), "pixels": len(self), "wrong": self.wrong(), "temperature_before": round(before, 4),
             "ece_before": _rounded(self.calibration(before).error()), "ece": _rounded(self.calibration(after).error()),
             "nll_before": _rounded(self.likelihood(before)), "nll": _rounded(self.likelihood(after)),
         }  # fmt: skip
+
+    @property
+    def _of_truth(self) -> NDArray[np.float32]:
+        """Of each pixel, the log probability of its own class, (N,)."""
+        assert self._logs is not None
+        return self._logs[np.arange(len(self)), self._truth]
 
     def _slope(self, sharpness: float) -> float:
         """The derivative of the negative log-likelihood by 1 / T: mean score expected, less the mean of the truth's."""
         assert self._logs is not None
         expected = (_softmax(self._logs * np.float32(sharpness)) * self._logs).sum(1)
-        return float((expected - self._logs[np.arange(len(self)), self._truth]).mean(dtype=np.float64))
+        return float((expected - self._of_truth).mean(dtype=np.float64))
 
 
 def _known(truth: ArrayLike, probabilities: ArrayLike, ignore: int) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
@@ -152,8 +179,16 @@ def _known(truth: ArrayLike, probabilities: ArrayLike, ignore: int) -> tuple[NDA
     known = labels != ignore
     found = labels[known].astype(np.int64)
     if found.size and not 0 <= found.min() <= found.max() < len(y):
-        raise ValueError(f"truth holds {found.max()}; expected class indices 0 to {len(y) - 1}")
-    return found, y[:, known].T
+        other = found.min() if found.min() < 0 else found.max()
+        raise ValueError(
+            f"truth holds {other}; expected class indices 0 to {len(y) - 1}, or {ignore} where nobody knows"
+        )
+    y = y[:, known]
+    if y.size and not -_ROUNDING <= y.min() <= y.max() <= 1 + _ROUNDING:
+        raise ValueError(
+            f"probabilities reach from {y.min()} to {y.max()}; expected 0 to 1: give distributions, such as softmax makes of scores"
+        )
+    return found, y.T
 
 
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_REACH = 16.0  # log odds; a float32 probability resolves no more below 1
+_REACH = 16.0  # log odds, p = 1.1e-7 and 1 - 1.1e-7: just below 1 float32 resolves next to no more, near 0 it would
 _CHUNK = 1 << 22
 
 
 def counts_by_odds(second: ArrayLike, values: ArrayLike, bins: int, names: tuple[str, str]) -> NDArray[np.int64]:
     """How many pixels of the first kind and of the second lie in each bin, (2, bins).
 
-    The bins have equal widths in log odds, log(p / (1 - p)), which resolves the crowds near 0 and 1 that a network's
-    probabilities make.
+    The bins have equal widths in log odds, log(p / (1 - p)), from -16 to 16, which resolves the crowds near 0 and 1 that a
+    network's probabilities make. What lies beyond, p below 1.1e-7 or above 1 - 1.1e-7, is in the first bin or the last; the
+    order within a bin is lost.
 
     Args:
         second: bool, any shape; whether a pixel is of the second kind.

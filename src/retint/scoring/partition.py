@@ -34,7 +34,8 @@ def partition_scores(truth: NDArray[np.integer], prediction: NDArray[np.integer]
     Returns:
         `adapted_rand_error`, 0 ... 1: one minus the F-score of "these two pixels belong together";
         `variation_of_information_split` and `..._merge`, bits: the truth's regions cut up, and run together.
-        All NaN where the truth has no region.
+        All NaN where the truth has no region. Where no two counted pixels belong together, neither in the truth nor
+        in the prediction, the two are the same partition and the error is 0.
 
     Raises:
         ValueError: the shapes differ.
@@ -49,7 +50,8 @@ def partition_scores(truth: NDArray[np.integer], prediction: NDArray[np.integer]
     if truth.shape != prediction.shape:
         raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}; they must be equal")
     if truth.any():
-        error = adapted_rand_error(truth, prediction, ignore_labels=(0,))[0]
+        with np.errstate(invalid="ignore"):  # 0 / 0 where every region has one pixel
+            error = np.nan_to_num(adapted_rand_error(truth, prediction, ignore_labels=(0,))[0])
         split, merge = variation_of_information(truth, prediction, ignore_labels=(0,))
     else:
         error = split = merge = np.nan

@@ -55,9 +55,15 @@ class RiskCoverage:
         return pixels / max(pixels[-1:].sum(), 1), wrong / pixels
 
     def left(self, out: float) -> float:
-        """The error among the pixels kept if this share of them, the most doubtful, is left out; NaN if none was counted."""
+        """The error among the pixels kept if this share of them, the most doubtful, is left out; NaN if none is kept.
+
+        Raises:
+            ValueError: the share is not in 0 ... 1.
+        """
+        if not 0 <= out <= 1:
+            raise ValueError(f"out is {out}; expected a share of the pixels, 0 to 1")
         wrong, pixels = self._sums()
-        if not len(pixels):
+        if not len(pixels) or out == 1:
             return float("nan")
         kept = (1 - out) * pixels[-1]
         return float(np.interp(kept, [0, *pixels], [0, *wrong]) / kept)
