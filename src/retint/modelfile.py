@@ -43,8 +43,8 @@ class Card:
         detail: mean and spread, over the training images, of `images.detail`: how fine their texture is.
         image_size: rows and columns of a typical training image; of volumes, slices before them.
         object_size: for each class, the typical width of its objects in pixels.
-        trained_on: data, images, pixels seen, seed, settings.
-        scores: figures, as `retint eval` gives them.
+        trained_on: the data set's name, numbers of images, settings (the seed among them), epochs, iterations and seconds.
+        scores: on the validation images, by number of steps: mean IoU and pixel accuracy; and what a temperature was fitted on.
         notes: anything a person should know.
         spacing: of volumes, from voxel to voxel along slices, rows and columns in the training data, if known.
         unit: of the spacing.

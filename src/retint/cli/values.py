@@ -1,4 +1,4 @@
-"""Values that people type, read."""
+"""What the verbs share: values that people type, results printed, signs that work goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Using a trained network: steps, starts, hints, stopping, tiles."""
+"""Using a trained network: steps, starts, hints, stopping, tiles; sessions, films, images of any size, and how good labels are."""
 
 from .labels import Labeling
 from .model import Model, load

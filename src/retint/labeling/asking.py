@@ -49,7 +49,7 @@ def alone(asking: Asking[Result]) -> Result:
 
 
 def together(askings: Sequence[Asking[Result]]) -> list[Result | Exception]:
-    """Answer what several labellings ask, calls of one kind as a batch. Each goes on as it would alone; the others go on without it.
+    """Answer what several labellings ask, calls of one kind as a batch. If one ends or fails, the others go on.
 
     Returns:
         What each found, or the error that ended it.

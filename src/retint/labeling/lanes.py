@@ -31,7 +31,7 @@ _AHEAD = 3  # bands of pixels that are there at a time: read ahead, waiting, and
 _WIDEST = 1 << 15  # columns of a lane at most: the rows of chunks or tiles under two of them fit into what readers keep decoded
 _GRAIN = 512  # rows and columns in which labels are stored
 _PIECE = 1 << 24  # pixels of a piece, about
-_ALONE = 1.1  # times as long as two lanes at a time take by themselves, as one after another
+_ALONE = 1.1  # two lanes at a time are chosen if their halos cost less than a tenth more
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Lanes:
         band: rows of the scaled image that are gone through at a time, in whole periods.
         block: columns of the scaled image that are computed at a time, in whole periods.
         together: lanes that are gone through at a time.
-        halo: rows of the scaled image, in whole bands, to be computed before a piece that is begun with.
+        halo: rows of the scaled image, in whole bands, to be computed before the first piece of a run.
         waste: pixels computed for each one wanted, less one: the share of work that the lanes' halos cost.
     """
 

@@ -52,7 +52,7 @@ def begun_with(target: Path) -> dict[str, Any] | None:
 
 
 class Journal:
-    """The pieces that are done; a context that one process at a time may enter.
+    """The pieces that are done, and a context. One process at a time has one: it is locked when made (not on Windows).
 
     Args:
         target: the file that is to be made.

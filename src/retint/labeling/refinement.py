@@ -50,6 +50,7 @@ class Refinement:
         changes: share of label cells whose label changed, at each step so far (the first: against the start); see `_counted`.
         drifts: how far Y moved, at each step so far: the mean over the label cells of half of sum |Y(t) - Y(t-1)|.
         trace: what the steps did to each cell, if anybody asked.
+        watch: called after each step of a tile with its share of the grid, if anybody asked: over all tiles, a step is 1.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Refinement:
         self.whole = all(n <= t for n, t in zip(self.cells, self.tile, strict=True))
         self.steps, self.changes, self.drifts = 0, list[float](), list[float]()
         self.trace: Trace | None = None
+        self.watch: Callable[[float], None] | None = None
         self._seen, self._device, self._dtype = network.seen(source.size), network.device, network.dtype
         self._rounding = ROUNDING.get(self._dtype, 0.0)
         self._estimate: NDArray[np.float32] | None = None
@@ -74,15 +76,14 @@ class Refinement:
         """Y on the label grid, (K, cells ...), if it is kept."""
         return self._estimate
 
-    def advance(
-        self,
-        steps: int,
-        *,
-        keep: bool = True,
-        emit: Callable[[Tile, int, Tensor], None] | None = None,
-        at: Sequence[int] = (),
-    ) -> list[float]:
-        """Take some steps everywhere.
+    def advance(self, steps: int) -> list[float]:
+        """Take some steps everywhere, and keep the estimate; see `advancing`."""
+        return alone(self.advancing(steps))
+
+    def advancing(
+        self, steps: int, *, keep: bool = True, emit: Callable[[Tile, int, Tensor], None] | None = None, at: Sequence[int] = ()
+    ) -> Asking[list[float]]:
+        """Take some steps everywhere, asking for what the network is to compute.
 
         Args:
             steps: how many; in tiles, more than `sweep` at a time are exact, but dear.
@@ -93,12 +94,6 @@ class Refinement:
         Returns:
             The share of cells whose label changed at each of these steps.
         """
-        return alone(self.advancing(steps, keep=keep, emit=emit, at=at))
-
-    def advancing(
-        self, steps: int, *, keep: bool = True, emit: Callable[[Tile, int, Tensor], None] | None = None, at: Sequence[int] = ()
-    ) -> Asking[list[float]]:
-        """`advance`, asking for what the network is to compute."""
         after = room_for((self.network.classes, *self.cells)) if keep else None
         counts, drifts = np.zeros(steps), np.zeros(steps)
         started = self.steps > 0 or self.start is not None
@@ -117,6 +112,8 @@ class Refinement:
                 previous, before = labels, estimate
                 if emit is not None and step in at:
                     emit(tile, step, estimate)
+                if self.watch is not None:
+                    self.watch(prod(b - a for a, b in tile.core) / prod(self.cells))
             if after is not None:
                 assert estimate is not None
                 core = estimate[0][(slice(None), *slices(tile.core, tile.outer))]

@@ -97,7 +97,7 @@ class _Layer:
     Args:
         unit: the layer.
         fused: whether torch can compute convolution, addition and rectifier in one pass; see `backends.fused`.
-        many: cells that the layers to come make one of, along the rows and along the columns.
+        many: so many of its cells, along rows and columns, are merged into one by the layers after it; it gives whole multiples.
     """
 
     def __init__(self, unit: Unit, fused: bool, many: Sequence[int] = (1, 1)) -> None:

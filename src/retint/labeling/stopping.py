@@ -18,7 +18,7 @@ MOST_STEPS = 256
 
 @dataclass(frozen=True)
 class Stop:
-    """When to stop, one of four ways.
+    """When to stop, one of four ways; none is the model's usual number of steps.
 
     Args:
         steps: after so many.

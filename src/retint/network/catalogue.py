@@ -37,7 +37,7 @@ class Architecture:
         instances: train the first so many steps together, with a loss at each (eq. 7 there); several numbers share the
             run equally, one after another. Empty: Retint's own way (`learning.Objective`).
         emphasis: how many times a hint counts in the Y that W is fed, so that W can tell what a person fixed from what the
-            network believes (see `hints`). Models of before it was there have 1.
+            network believes (see `hints`). Cards of before it was there lack it, which means 1.
     """
 
     name: str

@@ -92,7 +92,7 @@ def settle(device: torch.device) -> None:
 def keep_memory() -> None:
     """Ask the C library not to hand freed memory back to the system: it is needed again at once, and fetching it costs up to a third.
 
-    For a whole process, so programs of our own call it: training, `retint label` and its workers, `retint bench`; the labeller does not.
+    It holds for the whole process, a Python program too that calls `train` or `label_files`; `Model.label` does not ask for it.
     """
     with suppress(OSError, AttributeError):  # another C library
         library = ctypes.CDLL("libc.so.6")

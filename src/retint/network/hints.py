@@ -16,8 +16,8 @@ def kept(estimate: Tensor, hints: Hints | None) -> Tensor:
 
 
 def begun(start: Tensor, hints: Hints | None) -> Tensor:
-    """A start with the hints in it, (N, K, cells ...): what of a cell is not fixed has the classes that are left of the start's when
-    the hints are taken off. So a start that holds the hints already, such as an estimate made with them, stays as it is.
+    """A start with the hints in it, (N, K, cells ...): the part of a cell that is not fixed keeps the start's classes, as
+    they are once the hints' shares have been taken off. So a start that holds the hints already, such as an estimate made with them, stays as it is.
 
     Args:
         start: distributions, (N, K, cells ...).

@@ -1,4 +1,4 @@
-"""Plain torch with each layer in one pass: convolution, what is added to it, and its rectifier.
+"""Each layer in one pass, by operations of torch that are not public: convolution, what is added to it, and its rectifier.
 
 The same arithmetic, so the same numbers to rounding; what is saved are passes over memory.
 """
