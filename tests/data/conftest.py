@@ -11,6 +11,7 @@ class Folder:
 
     def __init__(self, root: Path):
         self.root = root
+        self.images = 0
 
     def classes(self, *names, **more):
         self.root.mkdir(exist_ok=True)
@@ -18,13 +19,27 @@ class Folder:
         return self
 
     def image(self, name, shape=(4, 6, 3), part=".", dtype=np.uint8):
-        self._save("images", name, part, np.full(shape, 7, dtype))
+        """An image like no other."""
+        pixels = np.full(shape, 7, dtype)
+        pixels.flat[0] = self.images = self.images + 1
+        self._save("images", name, part, pixels)
         return self
 
     def labels(self, name, values, part="."):
         values = np.asarray(values)
         self._save("labels", name, part, values if values.dtype == np.uint16 else values.astype(np.uint8))
         return self
+
+    def indexed(self, stem, values, *colours, part=".", **more):
+        """An image, and labels of 4 rows as a PNG with a palette."""
+        labels = Image.fromarray(np.tile(np.array(values, np.uint8), (4, 1)))
+        # all 256 entries, as Pillow would pack a shorter palette into fewer bits
+        labels.putpalette(np.array([*colours, *[(0, 0, 0)] * (256 - len(colours))], np.uint8).tobytes())
+        file = self.root / part / "labels" / f"{stem}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        labels.save(file, **more)
+        self.image(f"{stem}.png", (4, len(values), 3), part)
+        return file
 
     def pair(self, stem, values=None, part="."):
         """An image and labels of 4 x 6 pixels; both classes if not told otherwise."""

@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 
-from retint.data import check_dataset, open_dataset
+from retint.data import check_dataset, convert_palette, open_dataset
 from retint.errors import DataProblems
+
+BLACK, RED, GREEN, WHITE = (0, 0, 0), (255, 0, 0), (0, 255, 0), (255, 255, 255)
 
 
 def check(folder, **more):
@@ -67,6 +71,175 @@ def test_masks_of_0_and_255_are_told_with_the_conversion(folder):
 def test_255_is_ignore_as_soon_as_another_class_occurs_anywhere(folder):
     folder.classes().pair("a", [0, 0, 0, 255, 255, 255], part="train").pair("b", part="val")
     assert check(folder).problems == []
+
+
+def test_masks_whose_palette_contradicts_the_colours_of_the_set(folder):
+    folder.classes("bg", "red", "green", colours=[BLACK, RED, GREEN])
+    folder.indexed("a", [0, 1, 2, 255], BLACK, RED, GREEN)
+    folder.indexed("b", [0, 0, 1, 1], BLACK, GREEN)
+    folder.indexed("c", [0, 1, 2, 3], WHITE, BLACK, GREEN, RED)  # and 3 is no class
+    first, second, palette = check(folder).problems
+    assert 'b.png: found red (1) in #00ff00, which "colours" in classes.json gives to green (2); expected' in first
+    assert f"retint convert {folder.root} --palette palette.json" in first
+    assert "c.png: found red (1) in #000000" in second
+    proposal = json.loads(palette.split("palette.json: ")[1])
+    assert proposal == {"#000000": 0, "#ff0000": 1, "#00ff00": 2, "#ffffff": 255}
+    convert_palette(folder.root, {BLACK: 0, RED: 1, GREEN: 2, WHITE: 255})
+    report = check(folder)
+    assert (report.problems, report.warnings) == ([], [])
+    assert report.pixels_per_class == {"all": [4 * 4, 2 * 4, 4 * 4]}
+
+
+def test_a_colour_that_is_no_class_among_those_of_the_set(folder):
+    folder.classes("bg", "red", "green", colours=[BLACK, RED, GREEN])
+    folder.indexed("a", [0, 1, 2, 1], BLACK, RED, GREEN)
+    folder.indexed("b", [0, 1, 2, 1], BLACK, RED, WHITE)
+    report = check(folder)
+    assert report.problems == []
+    told, palette = report.warnings
+    assert "b.png: found green (2) in #ffffff; expected #00ff00, as in" in told
+    assert "classes.json (1 such masks)" in told
+    assert '"#ffffff": 255' in palette
+
+
+def test_palettes_may_be_any(folder):
+    shown = (90, 90, 90), (86, 180, 233)
+    for colours in (None, [WHITE, RED]):
+        folder.classes("bg", "red", **({"colours": colours} if colours else {}))
+        folder.indexed("a", [0, 1, 1, 255], *shown)
+        folder.indexed("b", [1, 1, 0, 0], *shown, BLACK)
+        report = check(folder)
+        assert (report.problems, report.warnings) == ([], [])
+
+
+def test_masks_whose_palettes_differ_are_a_warning(folder):
+    folder.classes("bg", "red", "green")
+    folder.indexed("a", [0, 1, 2, 255], BLACK, RED, GREEN)
+    folder.indexed("b", [0, 0, 1, 1], BLACK, GREEN)
+    folder.indexed("c", [0, 0, 1, 1], GREEN, BLACK)
+    report = check(folder)
+    assert report.problems == []
+    told, palette = report.warnings
+    assert "b.png: found red (1) in #00ff00; expected #ff0000, as in" in told
+    assert "a.png (2 such masks)" in told
+    assert palette.endswith('{"#000000": 0, "#00ff00": 1, "#ff0000": 2}')
+    folder.indexed("d", [0, 1, 2, 3], BLACK, RED, GREEN, WHITE)  # 3 is no class, and perhaps no index
+    assert any("b.png: found red (1) in #00ff00" in line for line in check(folder).problems)
+
+
+def test_colours_that_classes_share_say_nothing(folder):
+    folder.classes("bg", "red", "green", colours=[BLACK, RED, GREEN])
+    folder.indexed("a", [0, 1, 2, 2], BLACK, RED)  # the palette is too short, and 2 is black, too
+    report = check(folder)
+    assert (report.problems, report.warnings) == ([], [])
+
+
+def test_transparent_pixels_of_coloured_masks_are_told(folder):
+    mask = np.full((4, 6, 4), 255, np.uint8)
+    mask[:, 4:] = 0
+    folder.classes().image("a.png").labels("a.png", mask)
+    palette = check(folder).problems[-1]
+    assert "found 1 colours in 1 masks, and 8 transparent pixels, which will be ignored (255); expected" in palette
+    assert palette.endswith('{"#ffffff": 0}')
+
+
+def test_indices_saved_as_rgb_are_proposed_as_they_are(folder):
+    values = np.array([[0, 1, 1, 2, 2, 255]] * 4)
+    folder.classes("a", "b", "c").image("x.png").labels("x.png", np.stack([values] * 3, -1))
+    palette = json.loads(check(folder).problems[-1].split("palette.json: ")[1])
+    assert palette == {"#000000": 0, "#010101": 1, "#020202": 2, "#ffffff": 255}
+
+
+def test_folders_that_are_not_used(folder):
+    folder.classes().pair("a", part="train").pair("b", part="Validation").pair("c", part="extra")
+    (folder.root / "rest").mkdir()
+    (folder.root / "images-of-others").mkdir()
+    first, second = check(folder).warnings
+    assert "set/Validation: found images that are not used; expected parts" in first
+    assert first.endswith("rename it val/")
+    assert second.endswith(
+        "extra: found images that are not used; expected parts named train/, val/ and test/: rename it val/ or test/, if it is one"
+    )
+    folder.pair("d", part="val")
+    assert check(folder).warnings[0].endswith("move what it holds into val/")
+
+
+def test_a_part_beside_images(folder):
+    folder.classes().pair("a").pair("b", part="valid").image("x.png", part="other").classes()
+    (folder.root / "other/classes.json").write_text("{}")  # a set of its own
+    (line,) = check(folder).warnings
+    assert "set/valid: found images" in line
+    assert line.endswith("move images/ and labels/ into train/, and rename it val/")
+
+
+def test_images_in_folders_inside_images(folder):
+    folder.classes().pair("a").image("sub/b.png").image("sub2/deep/c.png")
+    (folder.root / "images/empty").mkdir()
+    report = check(folder)
+    assert report.problems == []
+    (line,) = report.warnings
+    assert "images: found images in folders inside it (sub, sub2), too, which are not read" in line
+
+
+def test_images_only_in_folders_inside_images(folder):
+    folder.classes().image("train/a.png").image("Validation/b.png").labels("train/a.png", [[0]])
+    (problem,) = (p for p in check(folder).problems if "images: found" in p)
+    root = folder.root
+    assert "found images only in folders inside it (Validation, train), which are not read" in problem
+    assert f"train into {root}/train/images, its labels into {root}/train/labels" in problem
+    assert f"Validation into {root}/val/images" in problem
+    folder = type(folder)(root.with_name("other")).classes().image("seq1/a.png")
+    assert check(folder).problems[0].endswith("expected them right there: move them up, and their labels likewise")
+
+
+def test_nobody_is_told_to_remove_the_whole_set(folder):
+    folder.classes().labels("a.png", [[0]])
+    (folder.root / "images").mkdir()
+    assert check(folder).problems[0].endswith("found no images; expected at least one: put some there")
+
+
+def copy_image(folder, source, target):
+    (folder.root / target).write_bytes((folder.root / source).read_bytes())
+
+
+def test_images_both_learned_from_and_validated_on(folder):
+    folder.classes()
+    for stem in "abc":
+        folder.pair(stem, part="train").pair(f"{stem}2", part="val")
+    copy_image(folder, "train/images/b.png", "val/images/a2.png")
+    copy_image(folder, "train/images/c.png", "val/images/c2.png")
+    copy_image(folder, "train/images/b.png", "train/images/a.png")  # that alone spoils no score
+    (line,) = check(folder).warnings
+    assert (
+        f"a2.png: found the same image as {folder.root}/train/images/a.png, one of 2 in val/ that are in train/, too"
+        in line
+    )
+
+
+def test_images_twice_where_some_are_held_out(folder):
+    folder.classes().pair("a").pair("b").pair("c")
+    copy_image(folder, "images/a.png", "images/c.png")
+    (line,) = check(folder).warnings
+    assert f"c.png: found the same image as {folder.root}/images/a.png, one of 1 such copies" in line
+
+
+def test_accents_may_be_written_in_two_ways(folder):
+    folder.classes().image("e\u0301te\u0301.png").labels("\u00e9t\u00e9.png", np.zeros((2, 6)))
+    (problem,) = check(folder).problems
+    assert "found 6 x 2 pixels; expected 6 x 4" in problem
+
+
+def test_labels_that_are_links_to_nothing_or_folders(folder):
+    folder.classes().pair("good").image("link.png").image("dir.png").pair("gone")
+    (folder.root / "labels/link.png").symlink_to("nowhere.png")
+    (folder.root / "labels/dir.png").mkdir()
+    (folder.root / "images/gone.png").unlink()
+    (folder.root / "images/gone.png").symlink_to("nowhere.png")
+    first, second, third = check(folder).problems
+    assert "labels/dir.png: found a folder, dir.png; expected a PNG or TIFF" in first
+    assert "labels/link.png: found a broken link, link.png; expected a PNG or TIFF" in second
+    assert "gone.png: found no image named gone in" in third
+    assert "but a broken link, gone.png; expected one" in third
 
 
 def test_coloured_masks_come_with_a_palette(folder):

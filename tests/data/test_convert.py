@@ -102,13 +102,97 @@ def test_a_failure_half_way_through_puts_everything_back(folder, monkeypatch):
     assert not list(folder.root.rglob("labels.*"))
 
 
-def test_an_earlier_conversion_is_never_overwritten(folder):
-    folder.pair("a", [0, 0, 0, 1, 1, 1])
-    convert_values(folder.root, {0: 2})
+def test_later_conversions_keep_the_first_masks_and_those_between(folder):
+    folder.pair("a", [0, 0, 0, 1, 1, 1], part="train").pair("b", [0] * 6, part="val")
+    first = (folder.root / "train/labels/a.png").read_bytes()
+    for mapping in ({0: 2}, {1: 3}, {2: 4}):
+        convert_values(folder.root, mapping)
+    assert read(folder.root / "train/labels/a.png") == [[4, 4, 4, 3, 3, 3]] * 4
+    assert (folder.root / "train/labels.original/a.png").read_bytes() == first
+    assert read(folder.root / "train/labels.original-2/a.png") == [[2, 2, 2, 1, 1, 1]] * 4
+    assert read(folder.root / "val/labels.original-3/b.png") == [[2] * 6] * 4
+
+
+def test_what_a_stopped_conversion_left_is_in_the_way(folder):
+    folder.pair("a")
+    (folder.root / "labels.new").mkdir()
     before = everything(folder)
-    with pytest.raises(RetintError, match=r"labels\.original: exists"):
-        convert_values(folder.root, {1: 3})
+    with pytest.raises(RetintError, match=r"labels\.new: found what .* remove it$"):
+        convert_values(folder.root, {0: 2})
     assert everything(folder) == before
+
+
+def test_classes_are_shown_in_the_colours_of_the_set(folder):
+    folder.classes("a", "b", colours=[BLUE, RED]).pair("x", [0, 0, 7, 7, 1, 255])
+    convert_values(folder.root, {7: 2})
+    with Image.open(folder.root / "labels/x.png") as mask:
+        shown = [mask.convert("RGB").getpixel((column, 0)) for column in (0, 2, 4, 5)]
+    assert [shown[0], shown[2], shown[3]] == [BLUE, RED, BLACK]
+    assert shown[1] not in (BLUE, RED, BLACK)
+
+
+def scrambled(folder):
+    """Masks as an indexed export of a picture makes them, each with its colours in its own order."""
+    return [
+        folder.indexed("a", [0, 0, 1, 1], BLACK, RED),
+        folder.indexed("b", [0, 0, 1, 1], BLACK, BLUE),
+        folder.indexed("c", [0, 0, 1, 2], BLUE, RED, BLACK),
+    ]
+
+
+def test_masks_with_palettes_are_converted_by_their_colours(folder):
+    first, second, third = scrambled(folder)
+    before = first.read_bytes()
+    palette = {BLACK: 0, RED: 1, BLUE: 2}
+    assert convert_palette(folder.root, palette) == [second, third]
+    assert first.read_bytes() == before
+    assert [read(file)[0] for file in (second, third)] == [[0, 0, 2, 2], [2, 2, 1, 0]]
+    with pytest.raises(RetintError, match="no mask is in colours"):  # what was written shows the same colours
+        convert_palette(folder.root, palette)
+
+
+def test_palettes_that_the_palette_does_not_name(folder):
+    folder.classes("bg", "red")
+    mine = folder.indexed("a", [0, 0, 1, 255], (1, 2, 3), (4, 5, 6))
+    coloured(folder, "b", BLACK, RED)
+    before = mine.read_bytes()
+    convert_palette(folder.root, {BLACK: 0, RED: 1})
+    assert mine.read_bytes() == before  # its index 255 is black, but ignore
+    folder.indexed("c", [0, 1, 1, 255], RED, BLUE)
+    with pytest.raises(DataProblems, match=r"c\.png: found #0000ff \(8 pixels\), which the palette lacks"):
+        convert_palette(folder.root, {BLACK: 0, RED: 1})
+    (new,) = convert_palette(folder.root, {BLACK: 0, RED: 1, BLUE: 0})
+    assert read(new)[0] == [1, 0, 0, 255]
+
+
+def test_a_tiff_with_a_palette_is_converted_by_its_colours(folder):
+    tifffile = pytest.importorskip("tifffile")
+    folder.image("a.tif", (4, 3, 3))
+    colours = np.zeros((3, 256), np.uint16)
+    colours[0, 0], colours[2, 1] = 65535, 65535  # red, blue
+    file = folder.root / "labels/a.tif"
+    file.parent.mkdir()
+    tifffile.imwrite(file, np.tile(np.uint8([0, 1, 2]), (4, 1)), photometric="palette", colormap=colours)
+    (new,) = convert_palette(folder.root, {BLACK: 0, BLUE: 1, RED: 2})
+    assert read(new)[0] == [2, 1, 0]
+
+
+def test_transparent_pixels_become_ignore(folder):
+    mask = np.zeros((4, 3, 4), np.uint8)
+    mask[:, :2, 0] = 255  # red, the first half of it not to be seen
+    mask[:, 1:, 3] = 255, 100
+    folder.image("a.png", (4, 3, 3)).labels("a.png", mask)
+    file = folder.root / "labels/a.png"
+    assert find_colours([file]) == {RED: 4, BLACK: 4}
+    convert_palette(folder.root, {BLACK: 0, RED: 1})
+    assert read(file) == [[255, 1, 0]] * 4
+
+
+def test_transparent_entries_of_palettes_become_ignore(folder):
+    file = folder.indexed("a", [0, 1, 2], BLACK, BLUE, RED, transparency=0)
+    assert find_colours([file]) == {BLUE: 4, RED: 4}
+    convert_palette(folder.root, {BLACK: 0, RED: 1, BLUE: 2})
+    assert read(file) == [[255, 2, 1]] * 4
 
 
 def test_what_cannot_be_converted_is_refused(folder):
@@ -149,6 +233,17 @@ def test_propose_palette():
         propose_palette({(n % 256, n // 256, 0): 1 for n in range(300)}, 2)
 
 
+def test_greys_of_class_indices_are_these_indices():
+    def greys(*values):
+        return {(k, k, k): 10 - place for place, k in enumerate(values)}
+
+    assert propose_palette(greys(2, 0, 255, 1), 3) == {(2, 2, 2): 2, BLACK: 0, (255, 255, 255): 255, (1, 1, 1): 1}
+    assert propose_palette(greys(2, 0), 4, known=[BLACK, RED, BLUE, (9, 9, 9)]) == {(2, 2, 2): 2, BLACK: 0}
+    assert propose_palette(greys(0, 255), 2) == {BLACK: 0, (255, 255, 255): 1}
+    assert propose_palette(greys(0, 1), 2, known=[(1, 1, 1), BLACK]) == {(1, 1, 1): 0, BLACK: 1}
+    assert propose_palette(greys(0, 1, 7), 3) == {BLACK: 0, (1, 1, 1): 1, (7, 7, 7): 2}
+
+
 def test_palettes_are_written_and_read(tmp_path):
     palette = {BLACK: 0, (255, 128, 10): 1, BLUE: 255}
     file = tmp_path / "palette.json"
@@ -164,6 +259,21 @@ def test_malformed_palettes(tmp_path, text):
     (tmp_path / "palette.json").write_text(text)
     with pytest.raises(RetintError, match=r"palette\.json: .*expected such as"):
         read_palette(tmp_path / "palette.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"#FF0000": 1, "#ff0000": 2}', "#ff0000 as 1 and as 2"),
+        ('{"#ff0000": 1, "#000000": 0, "#ff0000": 3}', "#ff0000 as 1 and as 3"),
+    ],
+)
+def test_a_colour_has_one_class(tmp_path, text, found):
+    (tmp_path / "palette.json").write_text(text)
+    with pytest.raises(RetintError, match=rf"palette\.json: found {found}; expected each colour once"):
+        read_palette(tmp_path / "palette.json")
+    (tmp_path / "palette.json").write_text('{"#FF0000": 1, "#ff0000": 1}')
+    assert read_palette(tmp_path / "palette.json") == {RED: 1}
 
 
 def test_parse_mapping():

@@ -58,6 +58,35 @@ def test_a_split_given_alone_points_to_the_folder_above(folder):
         open_dataset(folder.root / "train")
 
 
+def test_classes_json_inside_a_part_belongs_above(folder):
+    folder.classes().pair("a", part="train").pair("b", part="val")
+    (folder.root / "classes.json").rename(folder.root / "train" / "classes.json")
+    with pytest.raises(RetintError, match=r"set/classes\.json: missing, as it is in .*train; .*: move it up$"):
+        open_dataset(folder.root)
+
+
+def test_parts_by_other_names_are_to_be_renamed(folder):
+    folder.classes().pair("a", part="Training").pair("b", part="Validation").pair("c", part="other")
+    with pytest.raises(RetintError, match=r"expected train/, val/.*: rename Training to train, Validation to val$"):
+        open_dataset(folder.root)
+
+
+def test_accents_may_be_written_in_two_ways(folder):
+    folder.classes().image("e\u0301te\u0301.png").labels("\u00e9t\u00e9.png", np.zeros((4, 6)))
+    (pair,) = open_dataset(folder.root).splits["all"].pairs
+    assert pair.stem == "e\u0301te\u0301"  # as the image has it
+    assert pair.read()[1].shape == (4, 6)
+
+
+def test_labels_from_one_are_renumbered_with_the_ignored_0_at_once(folder):
+    folder.classes("a", "b", ignore=0).pair("x", [0, 0, 1, 1, 1, 1]).pair("y", [0, 1, 1, 2, 2, 2])
+    with pytest.raises(RetintError, match=r"--map 0=255,1=0,2=1$"):
+        open_dataset(folder.root)
+    folder.pair("y", [0, 1, 1, 3, 3, 3])
+    with pytest.raises(RetintError, match=r"--map 0=255$"):
+        open_dataset(folder.root)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -68,6 +97,7 @@ def test_a_split_given_alone_points_to_the_folder_above(folder):
         ('{"classes": ["a"]}', "found 1 classes; expected 2 to 255"),
         (json.dumps({"classes": [str(k) for k in range(256)]}), "found 256 classes"),
         ('{"classes": ["a", "b", "a"]}', "the class a more than once"),
+        ('{"classes": ["a", "b", "a "]}', "the class a more than once"),
         ('{"classes": ["a", "b"], "ignore": 0}', r'found "ignore": 0; .* --map 0=255'),
         ('{"classes": ["a", "b"], "colours": [[0, 0, 0]]}', "each of the 2 classes"),
         ('{"classes": ["a", "b"], "colours": [[0, 0, 0], [0, 0, 256]]}', "each of the 2 classes"),

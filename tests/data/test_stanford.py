@@ -63,6 +63,14 @@ def test_a_data_set_comes_out(original, tmp_path):
     assert [p.name for p in out.parent.iterdir()] == ["set"]
 
 
+def test_tables_may_begin_with_a_byte_order_mark(original, tmp_path):
+    original.pair("a")
+    table = original.root / "labels" / "a.regions.txt"
+    table.write_text(table.read_text(), encoding="utf-8-sig")
+    (file,) = import_stanford(original.root, tmp_path / "out")
+    assert read_labels(file)[0].tolist() == [0, 0, 1, 255]
+
+
 def test_every_problem_is_listed_and_nothing_is_written(original, tmp_path):
     original.pair("fine").image("lone.jpg").table("orphan").image("twice.jpg").image("twice.jpeg").table("twice")
     original.image("ragged.jpg").table("ragged", [[0] * 4, [0] * 3, [0] * 4])

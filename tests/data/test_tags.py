@@ -84,6 +84,12 @@ def test_stems_may_have_dots(tagged, folder):
     assert [(image.stem, image.tags) for image in read_tags(root, CLASSES)] == [("a", (0,)), ("b", (0,)), ("b.1", (1,))]
 
 
+def test_accents_may_be_written_in_two_ways(tagged, folder):
+    folder.image("e\u0301te\u0301.png").image("caf\u00e9.png").image("cafe\u0301s.png").labels("caf\u00e9s.png", [[0]])
+    root = tagged("a,sky\nb,sky\n\u00e9t\u00e9.png,tree\ncafe\u0301,sky\n")
+    assert [image.tags for image in read_tags(root, CLASSES)] == [(0,), (0,), (0,), (1,)]
+
+
 def test_broken_quotes_end_the_reading(tagged):
     first, second = problems_of(tagged('a,nonesuch\nb,"sky\n'))
     assert "line 1: found the tag nonesuch" in first

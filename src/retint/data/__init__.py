@@ -1,9 +1,11 @@
 """Folders of labelled images: opening, checking and converting them, and what follows from their labels."""
 
-from .check import Report, check_dataset
+from .check import check_dataset
 from .colours import find_colours, propose_palette, read_palette, write_palette
 from .convert import convert_palette, convert_values, parse_mapping
-from .folder import FLAT, Dataset, Pair, Split, open_dataset
+from .files import FLAT
+from .folder import Dataset, Pair, Split, open_dataset
+from .report import Report
 from .split import hold_out
 from .stanford import folds, import_stanford
 from .stride import choose_stride

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from zlib import crc32
+from unicodedata import normalize
+from zlib import adler32, crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,57 +17,29 @@ from retint.errors import DataProblems, RetintError
 from retint.images import ColouredMask, Volume, is_volume, read_image, read_volume, volume_stem, volume_suffix
 
 from . import messages
-from .colours import find_colours, propose_palette, written_palette
-from .folder import FLAT, VOLUME_SUFFIXES, Dataset, Split, image_files, label_files, read_indices
+from .colours import CLEAR, colour_of, count_codes, propose_palette, written_palette
+from .files import (
+    FLAT,
+    VOLUME_SUFFIXES,
+    image_files,
+    label_files,
+    like_a_part,
+    nested,
+    read_indices,
+    stem_of,
+    told_empty,
+    unused_parts,
+)
+from .folder import Dataset, Split
+from .palettes import Palettes
+from .report import Lines, Report
 from .tags import FILE as TAGS_FILE
 from .tags import read_tags
 
-_SHOWN = 20  # lines of one kind
 _LONGEST_PALETTE = 32  # colours that still fit in a message
 _SPACINGS_DIFFER = 1.5  # times
 
-
-@dataclass(frozen=True)
-class Report:
-    """What a data set holds, and what is wrong with it.
-
-    Attributes:
-        problems: one line each; training would fail or learn nonsense.
-        warnings: one line each; worth knowing.
-        images: how many image files there are.
-        channels: of the images; of most of them, where they differ; 0 if there are none.
-        dtype: likewise, `uint8`, `uint16` or `float32`; empty if there are none.
-        pixels_per_class: for each split how many pixels each class has.
-        pixels_in: likewise for each file of labels that could be read.
-        sums: for each file that could be read, a check sum (CRC-32) of its decoded pixels.
-        labelled_share: of all pixels of the label files, those that are not ignored; 0 ... 1.
-        dims: 2 for images, 3 for volumes.
-        spacing: of volumes, along (slice, row, column): the median over those that say it in the unit that most have;
-            None if none does.
-        unit: of the spacing, such as `micrometer`; None if none is said.
-    """
-
-    problems: list[str]
-    warnings: list[str]
-    images: int
-    channels: int
-    dtype: str
-    pixels_per_class: dict[str, list[int]]
-    labelled_share: float
-    dims: int = 2
-    spacing: tuple[float, float, float] | None = None
-    unit: str | None = None
-    pixels_in: dict[Path, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
-    sums: dict[Path, int] = field(default_factory=dict, repr=False, compare=False)
-
-    def sum_of(self, files: Iterable[Path]) -> int:
-        """A check sum of several files, in their order: another one if the pixels of any are others."""
-        return crc32(np.array([self.sums.get(file, 0) for file in files], np.uint32).data)
-
-    def raise_if_bad(self) -> None:
-        """Raise DataProblems if there are any."""
-        if self.problems:
-            raise DataProblems(self.problems)
+Print = tuple[tuple[int, ...], int, int]  # of an image's pixels: their shape and two check sums
 
 
 def check_dataset(
@@ -88,26 +62,10 @@ def check_dataset(
         check.pixels(split)
     check.formats()
     check.spacings()
+    check.twins()
     check.values()
+    check.beside()
     return check.report()
-
-
-class _Lines:
-    """Lines by kind, in the order in which the kinds came up; only the first few of each kind are told."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, list[str]] = {}
-
-    def add(self, kind: str, line: str) -> None:
-        self._kinds.setdefault(kind, []).append(line)
-
-    def told(self) -> list[str]:
-        result = []
-        for kind, lines in self._kinds.items():
-            result += lines[:_SHOWN]
-            if len(lines) > _SHOWN:
-                result.append(f"... and {len(lines) - _SHOWN} more: {kind} ({len(lines)} in all)")
-        return result
 
 
 @dataclass
@@ -118,12 +76,13 @@ class _Check:
     progress: Callable[[int, int], None] | None
     tagged: bool = False
     some: bool = False
-    problems: _Lines = field(default_factory=_Lines)
-    warnings: _Lines = field(default_factory=_Lines)
+    problems: Lines = field(default_factory=Lines)
+    warnings: Lines = field(default_factory=Lines)
     kinds: dict[Path, messages.Kind] = field(default_factory=dict)  # of each image
     counts: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # pixels of each class, of each split
     counted: dict[Path, NDArray[np.int64]] = field(default_factory=dict)  # and of each file
     sums: dict[Path, int] = field(default_factory=dict)  # of each file's pixels
+    prints: dict[str, dict[Print, list[Path]]] = field(default_factory=dict)  # images of each part that are alike
     strange: dict[Path, dict[int, int]] = field(default_factory=dict)  # pixels of each value that is no class
     coloured: list[Path] = field(default_factory=list)
     mixed: list[Path] = field(default_factory=list)  # 2-D among volumes, or volumes among 2-D
@@ -136,13 +95,17 @@ class _Check:
     def __post_init__(self) -> None:
         folders = [split.folder for split in self.dataset.splits.values()]
         self.total = sum(len(image_files(f / "images")) + len(label_files(f / "labels")) for f in folders)
+        self.palettes = Palettes(self.dataset)
 
     def names(self, split: Split) -> None:
         """Which files are there, by their names alone."""
         images, labels = _by_stem(image_files(split.folder / "images")), _by_stem(label_files(split.folder / "labels"))
         folder = split.folder / "labels"
         if not images:
-            self.problems.add("empty parts", messages.empty(split.folder / "images"))
+            self.problems.add("empty parts", told_empty(split.folder / "images", split.name in ("train", FLAT)))
+        elif inside := nested(split.folder / "images"):
+            line = messages.not_read(split.folder / "images", [one.name for one in inside])
+            self.warnings.add("folders that are not read", line)
         for files in (*images.values(), *labels.values()):
             if len(files) > 1:
                 self.problems.add("files of the same name", messages.same_name(files))
@@ -154,31 +117,34 @@ class _Check:
             elif not excused:
                 self.problems.add("no labels", messages.no_labels_folder(folder))
             return
-        others = {file.name.split(".")[0]: file.name for file in folder.iterdir() if volume_stem(file) not in labels}
+        others = _others(folder, labels)
         lacking = sorted(images.keys() - labels.keys() - excused)
         left_out = [stem for stem in lacking if self.some and stem not in others]
         if left_out:
             self.warnings.add("images left out", messages.left_out(split.folder / "images", len(left_out), len(images)))
         for stem in sorted(set(lacking) - set(left_out)):
             suffix = ".png" if self.dataset.dims == 2 else volume_suffix(images[stem][0])
-            line = messages.no_labels(folder / f"{stem}{suffix}", images[stem][0], others.get(stem))
+            line = messages.no_labels(
+                folder / f"{volume_stem(images[stem][0])}{suffix}", images[stem][0], others.get(stem)
+            )
             self.problems.add("images without labels", line)
+        others = _others(split.folder / "images", images)
         for stem in sorted(labels.keys() - images.keys()):
-            line = messages.no_image(labels[stem][0], split.folder / "images")
+            line = messages.no_image(labels[stem][0], split.folder / "images", others.get(stem))
             self.problems.add("labels without an image", line)
 
     def pixels(self, split: Split) -> None:
         """What is in the files."""
         sizes: dict[str, tuple[int, ...]] = {}
         for file in image_files(split.folder / "images"):
-            if size := self._image(file):
-                sizes.setdefault(volume_stem(file), size)
+            if size := self._image(file, split.name):
+                sizes.setdefault(stem_of(file), size)
             self._tick()
         counts = self.counts[split.name] = np.zeros(len(self.dataset.classes), np.int64)
         for file in label_files(split.folder / "labels"):
             size = self._mask(file)
             counts += self.counted.get(file, 0)
-            expected = sizes.get(volume_stem(file))
+            expected = sizes.get(stem_of(file))
             if size and expected and size != expected:
                 self.problems.add("labels of another size", messages.other_size(file, size, expected))
             self._tick()
@@ -204,12 +170,32 @@ class _Check:
                 if max(ratios.max(), 1 / ratios.min()) > _SPACINGS_DIFFER:
                     self.warnings.add("volumes of another spacing", messages.other_spacing(file, spacing, usual))
 
+    def twins(self) -> None:
+        """Whether an image may be both learned from and scored on, being there twice."""
+        learn = self.prints.get("train") or self.prints.get(FLAT, {})
+        for part in ("val", "test"):
+            other = self.prints.get(part, {})
+            if both := [key for key in other if key in learn]:
+                line = messages.in_both(
+                    other[both[0]][0], learn[both[0]][0], sum(len(other[key]) for key in both), part
+                )
+                self.warnings.add("images in two parts", line)
+        again = [files for files in learn.values() if len(files) > 1]
+        if again and "val" not in self.dataset.splits:
+            first, second = again[0][:2]
+            self.warnings.add("images twice", messages.twice(second, first, sum(len(files) - 1 for files in again)))
+
+    def beside(self) -> None:
+        """Whether there are images in folders that are no parts."""
+        for folder in unused_parts(self.dataset.root, [split.folder for split in self.dataset.splits.values()]):
+            line = messages.not_used(folder, like_a_part(folder.name), FLAT in self.dataset.splits)
+            self.warnings.add("folders that are not used", line)
+
     def values(self) -> None:
         """Whether the masks, over the whole set, hold class indices."""
         root, classes = self.dataset.root, self.dataset.classes
         every = sum(self.counts.values(), np.zeros(len(classes), np.int64))
-        if self.coloured:
-            self._tell_colours()
+        self._tell_colours()
         if self.strange:
             self._tell_strange(class_zero_occurs=bool(every[0]))
         elif self.ignored and not every.any():
@@ -246,15 +232,15 @@ class _Check:
         if not self.tagged or not (split.folder / TAGS_FILE).is_file():
             return set()
         try:
-            return {one.stem for one in read_tags(split.folder, self.dataset.classes)}
+            return {stem_of(one.image) for one in read_tags(split.folder, self.dataset.classes)}
         except DataProblems as error:
             for line in error.problems:
                 self.problems.add("tags", line)
         except RetintError as error:
             self.problems.add("tags", str(error))
-        return {volume_stem(file) for file in image_files(split.folder / "images")}
+        return {stem_of(file) for file in image_files(split.folder / "images")}
 
-    def _image(self, file: Path) -> tuple[int, ...] | None:
+    def _image(self, file: Path, part: str) -> tuple[int, ...] | None:
         self.images += 1
         try:
             volume = None if self._other_dims(file) else self._read(file)
@@ -268,7 +254,10 @@ class _Check:
         if volume.spacing:
             self.volumes[file] = volume.spacing, volume.unit
         self.kinds[file] = image.shape[-1], str(image.dtype)
-        self.sums[file] = crc32(np.ascontiguousarray(image).data)
+        data = np.ascontiguousarray(image).data
+        self.sums[file] = crc32(data)
+        alike = self.prints.setdefault(part, {}).setdefault((image.shape, self.sums[file], adler32(data)), [])
+        alike.append(file)
         if image.dtype.kind == "f" and (count := int(np.sum(~np.isfinite(image)))):
             self.problems.add("images that hold NaN", messages.not_finite(file, count))
         return image.shape[:-1]
@@ -305,6 +294,9 @@ class _Check:
             self.warnings.add("images without a labelled pixel", messages.all_ignored(file, ignore))
         if strange := {int(v): int(found[v]) for v in np.flatnonzero(found) if v >= classes and v != ignore}:
             self.strange[file] = strange
+        if self.dataset.dims == 2:
+            with suppress(RetintError):  # it was read without its palette
+                self.palettes.add(file, self.counted[file])
         return labels.shape
 
     def _tell_strange(self, class_zero_occurs: bool) -> None:
@@ -318,16 +310,33 @@ class _Check:
             self.problems.add("values that are no class", messages.out_of_range(file, found, classes, ignore, mend))
 
     def _tell_colours(self) -> None:
-        root = self.dataset.root
+        """What is in colours, and palettes that do not say what the indices do."""
+        wrong, odd = self.palettes.wrong(), self.palettes.odd()
         for file in self.coloured:
-            self.problems.add("coloured masks", messages.coloured(file, root))
+            self.problems.add("coloured masks", messages.coloured(file, self.dataset.root))
+        for file, line in wrong.items():
+            self.problems.add("palettes in another order", line)
+            self.strange.pop(file, None)  # nobody knows what its values are
+        if self.coloured or wrong:
+            self._propose([*self.coloured, *(self.palettes.spoken() if wrong else ())], self.problems)
+        if odd:
+            lines = self.problems if self.strange else self.warnings  # those may be mended by a palette
+            lines.add("palettes of other colours", odd)
+            if not wrong:
+                self._propose(self.palettes.spoken() or list(self.palettes.shown), lines)
+
+    def _propose(self, masks: Sequence[Path], lines: Lines) -> None:
+        """The palette that these may be converted with."""
+        root = self.dataset.root
         try:
-            palette = propose_palette(find_colours(self.coloured), len(self.dataset.classes), self.dataset.colours)
+            counts = count_codes(masks)
+            colours = {colour_of(code): pixels for code, pixels in counts.items() if code >= 0}
+            palette = propose_palette(colours, len(self.dataset.classes), self.dataset.colours)
         except RetintError as error:
-            self.problems.add("colours", f"{root}: {error}")
+            lines.add("colours", f"{root}: {error}")
             return
         if len(palette) <= _LONGEST_PALETTE:
-            self.problems.add("colours", messages.palette(root, len(self.coloured), written_palette(palette)))
+            lines.add("colours", messages.palette(root, len(masks), written_palette(palette), counts[CLEAR]))
 
     def _usual(self) -> messages.Kind:
         return Counter(self.kinds.values()).most_common(1)[0][0] if self.kinds else (0, "")
@@ -348,5 +357,15 @@ class _Check:
 def _by_stem(files: Sequence[Path]) -> dict[str, list[Path]]:
     result: dict[str, list[Path]] = {}
     for file in files:
-        result.setdefault(volume_stem(file), []).append(file)
+        result.setdefault(stem_of(file), []).append(file)
+    return result
+
+
+def _others(folder: Path, known: Mapping[str, Sequence[Path]]) -> dict[str, str]:
+    """What else is in a folder, beside the files of known stems, by what may be its stem."""
+    result: dict[str, str] = {}
+    for file in folder.iterdir():
+        if stem_of(file) not in known:
+            kind = "a broken link, " if not file.exists() else "a folder, " if file.is_dir() else ""
+            result |= dict.fromkeys((normalize("NFC", file.name.split(".")[0]), stem_of(file)), f"{kind}{file.name}")
     return result

@@ -12,7 +12,6 @@ which need not have the same format. It does if its first image is one, or if cl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,27 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
-from retint.images import (
-    NIFTI_SUFFIXES,
-    TIFF_SUFFIXES,
-    ZARR_SUFFIXES,
-    images_in,
-    is_volume,
-    read_image,
-    read_labels,
-    read_volume,
-    read_volume_labels,
-    volume_stem,
-    volume_suffix,
-)
+from retint.images import is_volume, volume_stem
 
-from .messages import mend_strange, other_size, out_of_range
+from . import messages
+from .files import FLAT, label_files, listed, split_folders, stem_of
+from .files import SPLITS as SPLITS  # "as": other rooms take these from here
+from .files import image_files as image_files
+from .files import read_indices as read_indices
+from .files import read_pixels as read_pixels
 
 IGNORE = 255
-SPLITS = ("train", "val", "test")
-FLAT = "all"  # the name of the one split of a folder without parts
-VOLUME_SUFFIXES = TIFF_SUFFIXES | NIFTI_SUFFIXES | ZARR_SUFFIXES
-LABEL_SUFFIXES = VOLUME_SUFFIXES | {".png", ".ome.png"}
 
 Colour = tuple[int, int, int]
 
@@ -51,7 +39,7 @@ class Pair:
     """An image file and the file of its labels.
 
     Attributes:
-        stem: their name without its suffix.
+        stem: the image's name without its suffix.
         image, labels: the files, or .zarr folders.
         dims: 2 for images, 3 for volumes.
     """
@@ -73,7 +61,7 @@ class Pair:
         """
         image, labels = read_pixels(self.image, self.dims), read_indices(self.labels, self.dims)
         if image.shape[:-1] != labels.shape:
-            raise RetintError(other_size(self.labels, labels.shape, image.shape[:-1]))
+            raise RetintError(messages.other_size(self.labels, labels.shape, image.shape[:-1]))
         return image, labels
 
 
@@ -149,8 +137,8 @@ class Dataset:
         found[[*range(len(self.classes)), self.ignore]] = 0
         if found.any():
             strange = {int(value): int(found[value]) for value in np.flatnonzero(found)}
-            mend = mend_strange(self.root, list(strange), self.ignore)
-            raise RetintError(out_of_range(pair.labels, strange, len(self.classes), self.ignore, mend))
+            mend = messages.mend_strange(self.root, list(strange), self.ignore)
+            raise RetintError(messages.out_of_range(pair.labels, strange, len(self.classes), self.ignore, mend))
 
 
 def open_dataset(path: str | Path) -> Dataset:
@@ -170,39 +158,6 @@ def open_dataset(path: str | Path) -> Dataset:
     return Dataset(root, classes, colours, IGNORE, splits, dims)
 
 
-def split_folders(root: Path) -> dict[str, Path]:
-    """The folders that hold `images/`, by the name of their split.
-
-    Raises:
-        RetintError: there are none, or both kinds.
-    """
-    if not root.is_dir():
-        found = "a file" if root.exists() else "nothing"
-        raise RetintError(f"{root}: found {found}; expected a folder with images/, labels/ and classes.json")
-    parts = {name: root / name for name in SPLITS if (root / name).is_dir()}
-    flat = (root / "images").is_dir()
-    if flat and parts:
-        raise RetintError(
-            f"{root}: found images/ and {_listed(parts)} side by side; expected one or the other: "
-            f"move images/ and labels/ into a split, or rename the other folders"
-        )
-    if flat:
-        return {FLAT: root}
-    if not parts:
-        others = sorted(p.name for p in root.iterdir() if p.is_dir())
-        if (root.parent / "classes.json").is_file() and (root.parent / "images").is_dir():
-            raise RetintError(f"{root}: is a folder of the data set {root.parent}; name that one")
-        raise RetintError(
-            f"{root}: found {_listed(others) or 'no folders'}; expected images/ and labels/ here, "
-            f"or in train/, val/ and test/: put your images into {root / 'images'}, "
-            f"and a PNG of class indices for each, of the same name, into {root / 'labels'}"
-        )
-    for folder in parts.values():
-        if not (folder / "images").is_dir():
-            raise RetintError(f"{folder}: found no images/; expected images/ and labels/: make them, or remove it")
-    return parts
-
-
 def find_dims(root: Path, folders: dict[str, Path]) -> int:
     """2 for a set of images, 3 for one of volumes: what `classes.json` says under "dims", else what the first image is.
 
@@ -210,10 +165,7 @@ def find_dims(root: Path, folders: dict[str, Path]) -> int:
         RetintError: it says something else than 2 or 3.
     """
     path = root / "classes.json"
-    try:
-        dims = json.loads(path.read_text(encoding="utf-8-sig")).get("dims")
-    except (OSError, ValueError, AttributeError, RecursionError):  # missing or malformed: for others to tell
-        dims = None
+    dims = _card(path).get("dims")
     if dims is None:
         first = next((file for folder in folders.values() for file in image_files(folder / "images")), None)
         return 3 if first is not None and is_volume(first) else 2
@@ -222,33 +174,26 @@ def find_dims(root: Path, folders: dict[str, Path]) -> int:
     return dims
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The files and .zarr folders of images right in a folder, ordered by stem; none if there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(images_in(folder), key=lambda p: (volume_stem(p), p.name))
+def known_colours(root: Path) -> list[Colour]:
+    """The colours that `classes.json` gives to classes; none if it gives none."""
+    colours = _card(root / "classes.json").get("colours")
+    return [(r, g, b) for r, g, b in colours] if isinstance(colours, list) and all(map(_is_colour, colours)) else []
 
 
-def label_files(folder: Path) -> list[Path]:
-    """The image files in a folder that can hold class indices: those of a format that keeps every value as it is."""
-    return [p for p in image_files(folder) if volume_suffix(p) in LABEL_SUFFIXES]
-
-
-def read_pixels(file: Path, dims: int) -> NDArray[Any]:
-    """An image, (rows, columns, channels), or a volume, (slices, rows, columns, channels)."""
-    return read_image(file) if dims == 2 else read_volume(file).pixels
-
-
-def read_indices(file: Path, dims: int) -> NDArray[Any]:
-    """Labels, (rows, columns) or (slices, rows, columns), uint8 or uint16."""
-    return read_labels(file) if dims == 2 else read_volume_labels(file).pixels
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):  # missing or malformed: for others to tell
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _pairs(folder: Path, dims: int) -> tuple[Pair, ...]:
     # reversed: of two files with one stem, which the check reports, the first counts
-    images = {volume_stem(p): p for p in reversed(image_files(folder / "images"))}
-    labels = {volume_stem(p): p for p in reversed(label_files(folder / "labels"))}
-    return tuple(Pair(stem, images[stem], labels[stem], dims) for stem in sorted(images.keys() & labels.keys()))
+    images = {stem_of(p): p for p in reversed(image_files(folder / "images"))}
+    labels = {stem_of(p): p for p in reversed(label_files(folder / "labels"))}
+    both = sorted(images.keys() & labels.keys())
+    return tuple(Pair(volume_stem(images[stem]), images[stem], labels[stem], dims) for stem in both)
 
 
 def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...], tuple[Colour, ...] | None]:
@@ -256,6 +201,10 @@ def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...]
     if not path.is_file():
         if (root.parent / "classes.json").is_file():
             raise RetintError(f"{path}: missing, but there is one in the folder above: give {root.parent}")
+        if inside := [f / path.name for f in folders.values() if (f / path.name).is_file()]:
+            raise RetintError(
+                f"{path}: missing, as it is in {inside[0].parent}; expected one above all parts: move it up"
+            )
         raise RetintError(
             f"{path}: missing; write it with your own names for the classes: {_suggestion(root, folders)}"
         )
@@ -270,12 +219,16 @@ def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...]
         raise RetintError(f"{path}: found the class {wrong!a}, which is no text; give it another name")
     if not 2 <= len(names) <= IGNORE:
         raise RetintError(f"{path}: found {len(names)} classes; expected 2 to {IGNORE}, as {IGNORE} stands for ignore")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise RetintError(f"{path}: found the class {_listed(twice)} more than once; give each class its own name")
+    stripped = [name.strip() for name in names]  # as tags are
+    if twice := sorted({name for name in stripped if stripped.count(name) > 1}):
+        raise RetintError(f"{path}: found the class {listed(twice)} more than once; give each class its own name")
     ignore = card.get("ignore", IGNORE)
     if ignore != IGNORE:
         known = type(ignore) is int and 0 <= ignore < 1 << 16
-        mend = f", then renumber the labels with: retint convert {root} --map {ignore}={IGNORE}" if known else ""
+        mapping = f"{ignore}={IGNORE}"
+        if ignore == 0 and _highest(root, folders) == len(names):
+            mapping += f",{messages.from_one(len(names))}"
+        mend = f", then renumber the labels with: retint convert {root} --map {mapping}" if known else ""
         raise RetintError(
             f'{path}: found "ignore": {json.dumps(ignore)}; expected {IGNORE}, always: write {IGNORE} there{mend}'
         )
@@ -299,20 +252,21 @@ def _is_colour(value: object) -> bool:
 
 def _suggestion(root: Path, folders: dict[str, Path]) -> str:
     """A `classes.json` with as many classes as a few of the label files hold."""
-    highest, dims = 1, find_dims(root, folders)
-    for file in [file for folder in folders.values() for file in label_files(folder / "labels")[:8]]:
+    return _example(max(1, _highest(root, folders, 8)) + 1)
+
+
+def _highest(root: Path, folders: dict[str, Path], most: int | None = None) -> int:
+    """The highest label below 255, in all label files or in the first few of each part."""
+    highest, dims = 0, find_dims(root, folders)
+    for file in [file for folder in folders.values() for file in label_files(folder / "labels")[:most]]:
         try:
             labels = read_indices(file, dims)
         except RetintError:
             continue
         highest = max(highest, int(np.max(labels, where=labels < IGNORE, initial=0)))
-    return _example(highest + 1)
+    return highest
 
 
 def _example(classes: int) -> str:
     names = ["background", "object"] if classes == 2 else [f"class {k}" for k in range(classes)]
     return json.dumps({"classes": names, "ignore": IGNORE})
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

@@ -13,18 +13,62 @@ Kind = tuple[int, str]  # channels and dtype of an image
 _VALUES = 5  # values told of one file
 
 
-def empty(images: Path) -> str:
-    """A part without images."""
-    return f"{images}: found no images; expected at least one: put some there, or remove {images.parent}"
+def empty(images: Path, inside: Sequence[str], parts: Mapping[str, str], needed: bool) -> str:
+    """A part without images. `inside` it are folders with some, of which `parts` seem to be meant as parts."""
+    if not inside:
+        or_not = "" if needed else f", or remove {images.parent}"
+        return f"{images}: found no images; expected at least one: put some there{or_not}"
+    found = f"{images}: found images only in folders inside it ({_few(inside)}), which are not read"
+    if not parts:
+        return f"{found}; expected them right there: move them up, and their labels likewise"
+    wanted = (
+        f"{name} into {images.parent / part / 'images'}, its labels into {images.parent / part / 'labels'}"
+        for name, part in parts.items()
+    )
+    return f"{found}; expected images/ and labels/ in each part: move {'; '.join(wanted)}"
+
+
+def not_read(images: Path, inside: Sequence[str]) -> str:
+    """Folders with images inside `images/`, beside others that are right there."""
+    return (
+        f"{images}: found images in folders inside it ({_few(inside)}), too, which are not read; expected all right there: "
+        f"move them up, and their labels likewise"
+    )
+
+
+def not_used(folder: Path, part: str | None, flat: bool) -> str:
+    """A folder that looks like a part; `part` is the one that its name means."""
+    if flat:
+        mend = f"move images/ and labels/ into train/, and rename it {part or 'val'}/"
+    elif part and (folder.parent / part).exists():
+        mend = f"move what it holds into {part}/"
+    else:
+        mend = f"rename it {f'{part}/' if part else 'val/ or test/, if it is one'}"
+    return f"{folder}: found images that are not used; expected parts named train/, val/ and test/: {mend}"
+
+
+def in_both(image: Path, other: Path, count: int, part: str) -> str:
+    """Images that are learned from and scored on."""
+    return (
+        f"{image}: found the same image as {other}, one of {count} in {part}/ that are in train/, too; expected others, as "
+        f"scores on images that were learned from mean little: move them out of one of the two"
+    )
+
+
+def twice(image: Path, other: Path, count: int) -> str:
+    """Images that are there more than once, where some are held out."""
+    return (
+        f"{image}: found the same image as {other}, one of {count} such copies; expected each image once, as it may be "
+        f"learned from and its copy held out: move the copies away"
+    )
 
 
 def mixed(root: Path, files: Sequence[Path], of: int, dims: int) -> str:
     """Files of the other number of dimensions than their set's."""
-    names = ", ".join(str(file.relative_to(root)) for file in files[:_VALUES])
-    more = f" and {len(files) - _VALUES} more" if len(files) > _VALUES else ""
+    names = _few([str(file.relative_to(root)) for file in files])
     found, expected = ("volumes", "2-D images") if dims == 2 else ("2-D images", "volumes")
     return (
-        f'{root}: found {found} ({names}{more}); expected all {of} files to be {expected}, as "dims" in '
+        f'{root}: found {found} ({names}); expected all {of} files to be {expected}, as "dims" in '
         f"classes.json or else the first image says: make a set of each kind"
     )
 
@@ -47,7 +91,7 @@ def no_labels_folder(labels: Path) -> str:
 
 
 def no_labels(labels: Path, image: Path, found: str | None) -> str:
-    """An image without labels; `found` is a file of its name that cannot be its labels."""
+    """An image without labels; `found` is what has its name and cannot be its labels."""
     wrong = f"found {found}" if found else "missing"
     kinds = "PNG or TIFF" if labels.suffix == ".png" else "TIFF stack, NIfTI or OME-Zarr"
     return f"{labels}: {wrong}; expected a {kinds} of class indices: make it, move {image} away, or train with --labels some"
@@ -58,9 +102,10 @@ def left_out(images: Path, count: int, of: int) -> str:
     return f"{images}: {count} of {of} images have no labels and are left out"
 
 
-def no_image(labels: Path, images: Path) -> str:
-    """Labels without an image."""
-    return f"{labels}: found no image named {volume_stem(labels)} in {images}; expected one: add it, or move the labels away"
+def no_image(labels: Path, images: Path, found: str | None) -> str:
+    """Labels without an image; `found` is what has its name and is none."""
+    but = f", but {found}" if found else ""
+    return f"{labels}: found no image named {volume_stem(labels)} in {images}{but}; expected one: add it, or move the labels away"
 
 
 def other_size(labels: Path, found: tuple[int, ...], image: tuple[int, ...]) -> str:
@@ -94,8 +139,12 @@ def out_of_range(labels: Path, values: Mapping[int, int], classes: int, ignore: 
 
 def mend_counted_from_one(root: Path, classes: int) -> str:
     """The command for a set whose labels start at 1."""
-    mapping = ",".join(f"{k + 1}={k}" for k in range(classes))
-    return f"all labels count from 1, so make them count from 0: retint convert {root} --map {mapping}"
+    return f"all labels count from 1, so make them count from 0: retint convert {root} --map {from_one(classes)}"
+
+
+def from_one(classes: int) -> str:
+    """The mapping that makes labels from 1 count from 0."""
+    return ",".join(f"{k + 1}={k}" for k in range(classes))
 
 
 def mend_strange(root: Path, values: Sequence[int], ignore: int) -> str:
@@ -130,11 +179,29 @@ def coloured(labels: Path, root: Path) -> str:
     )
 
 
-def palette(root: Path, masks: int, proposal: Mapping[str, int]) -> str:
-    """The palette that a set of coloured masks could be converted with."""
+def palette(root: Path, masks: int, proposal: Mapping[str, int], clear: int) -> str:
+    """The palette that a set of coloured masks could be converted with; `clear` of their pixels are transparent."""
+    ignored = f", and {clear} transparent pixels, which will be ignored (255)" if clear else ""
     return (
-        f"{root}: found {len(proposal)} colours in {masks} masks; expected to be told their classes: "
+        f"{root}: found {len(proposal)} colours in {masks} masks{ignored}; expected to be told their classes: "
         f"correct this and save it as palette.json: {json.dumps(proposal)}"
+    )
+
+
+def other_class(labels: Path, shown: int, colour: str, of: int, classes: Sequence[str], root: Path) -> str:
+    """A mask whose palette shows class `shown` in the colour of class `of`."""
+    return (
+        f'{labels}: found {classes[shown]} ({shown}) in {colour}, which "colours" in classes.json gives to {classes[of]} ({of}); '
+        f"expected the same from both, as masks are read by index: if the colours are right, "
+        f'retint convert {root} --palette palette.json; if the indices are, correct "colours" or leave it out'
+    )
+
+
+def other_colour(labels: Path, shown: str, colour: str, wanted: str, where: Path, count: int, root: Path) -> str:
+    """A mask whose palette shows a class in another colour than `where` does, and how many such there are."""
+    return (
+        f"{labels}: found {shown} in {colour}; expected {wanted}, as in {where} ({count} such masks): they are read by "
+        f"index, so if it is the colours that are right, retint convert {root} --palette palette.json"
     )
 
 
@@ -146,6 +213,11 @@ def never_occurs(folder: Path, name: str, index: int) -> str:
 def all_ignored(labels: Path, ignore: int) -> str:
     """Labels without a labelled pixel."""
     return f"{labels}: every pixel is ignored ({ignore}), so it teaches nothing: label some, or move it away"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _VALUES} more" if len(names) > _VALUES else ""
+    return f"{', '.join(names[:_VALUES])}{more}"
 
 
 def _format(kind: Kind) -> str:

@@ -25,7 +25,8 @@ from retint.errors import DataProblems, RetintError
 from retint.images import read_image, write_labels
 
 from . import messages
-from .folder import IGNORE, Colour, image_files
+from .files import image_files
+from .folder import IGNORE, Colour
 
 CLASSES = ("sky", "tree", "road", "grass", "water", "building", "mountain", "foreground")
 COLOURS: tuple[Colour, ...] = (
@@ -169,7 +170,7 @@ def _other_size(table: Path, found: tuple[int, ...], image: Path, size: tuple[in
 def _read_table(path: Path) -> NDArray[np.uint8]:
     """The table as class indices, (rows, columns) uint8, 255 for -1."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")  # what is no number is told with its place below
+        text = path.read_text(encoding="utf-8-sig", errors="replace")  # what is no number is told with its place below
     except OSError as error:
         raise RetintError(f"{path}: found that it cannot be read ({error.strerror}); {_AGAIN}") from error
     lines = [line.split() for line in text.rstrip().splitlines()]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from retint.scoring import Confusion
 
-from .folder import IGNORE, Pair, read_indices
+from .files import read_indices
+from .folder import IGNORE, Pair
 
 _IMAGES = 8
 _SLICES = 8  # of each volume

@@ -22,6 +22,7 @@ from io import StringIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,8 @@ from retint.images import volume_stem
 from retint.wholefile import whole_file
 
 from . import messages
-from .folder import IGNORE, image_files, label_files
+from .files import image_files, label_files, stem_of, told_empty
+from .folder import IGNORE
 
 FILE = "tags.csv"
 _HEADER = ["image", "tags"]
@@ -138,13 +140,13 @@ class _Reading:
         self._advice: dict[str, str] = {}  # for each unknown tag, as it may be in every line
         self._seen: dict[Path, int] = {}  # the line of each image
         files = image_files(folder / "images")
-        self._names = {file.name: file for file in files}
+        self._names = {normalize("NFC", file.name): file for file in files}
         self._stems: dict[str, list[Path]] = {}
         for file in files:
-            self._stems.setdefault(volume_stem(file), []).append(file)
+            self._stems.setdefault(stem_of(file), []).append(file)
         self.problems += [messages.same_name(same) for same in self._stems.values() if len(same) > 1]
         if not files:
-            self.problems.append(messages.empty(folder / "images"))
+            self.problems.append(told_empty(folder / "images"))
 
     def read(self) -> None:
         """All lines of the file."""
@@ -183,9 +185,7 @@ class _Reading:
 
     def _untold(self) -> None:
         """Images that no line names, and that have no labels."""
-        told = {volume_stem(image) for image in self._seen} | {
-            volume_stem(file) for file in label_files(self.folder / "labels")
-        }
+        told = {stem_of(file) for file in (*self._seen, *label_files(self.folder / "labels"))}
         for stem, files in self._stems.items():
             if stem not in told:
                 line = f"found no tags for {files[0].name}; expected a line for each image without labels"
@@ -196,7 +196,7 @@ class _Reading:
         if not self._names:
             pass  # told once for all
         elif image is None:
-            others = self._stems.get(volume_stem(name))
+            others = self._stems.get(stem_of(name))
             mend = f"write {others[0].name}" if others else "correct the name, or remove the line"
             self._tell(number, f"the image {name}; expected a file, or its stem, in {images}: {mend}")
         elif (first := self._seen.setdefault(image, number)) != number:
@@ -205,6 +205,7 @@ class _Reading:
         return image
 
     def _find(self, name: str) -> Path | None:
+        name = normalize("NFC", name)
         return self._names.get(name) or next(iter(self._stems.get(name, ())), None)
 
     def _advise(self, name: str) -> str:

@@ -17,7 +17,7 @@ from retint.errors import RetintError, reason_of
 
 from .find import NIFTI_SUFFIXES, is_zarr, volume_suffix
 from .orientation import ORIENTATION, upright
-from .tiff import is_tiff, read_tiff, read_tiff_labels
+from .tiff import is_tiff, look_of, opened_tiff, read_tiff, read_tiff_labels
 
 Pixels = NDArray[Any]
 
@@ -105,6 +105,38 @@ def read_labels(path: str | PathLike[str]) -> NDArray[Any]:
         if values is None:
             raise ColouredMask(path)
         return whole(path, as_indices(path, values))
+
+
+def palette_of(path: str | PathLike[str]) -> NDArray[np.uint8] | None:
+    """The colours in which a map of class indices is shown; `read_labels` passes over them.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Red, green, blue and opacity of each index, (256, 4) uint8 (of a 16-bit TIFF 65536), opaque black beyond what the
+        file says; None if it has no palette.
+
+    Raises:
+        RetintError: the file cannot be read.
+    """
+    path = Path(path)
+    with told(path):
+        head = head_of(path)
+        if is_tiff(head):
+            with opened_tiff(path) as file:
+                colours = look_of(path, file.pages.first).palette
+            if colours is None:
+                return None
+        else:
+            with _opened(path, head) as image:
+                if image.mode != "P":
+                    return None
+                image.apply_transparency()
+                colours = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    palette = np.tile(np.array([0, 0, 0, 255], np.uint8), (max(256, len(colours)), 1))
+    palette[: len(colours), : colours.shape[1]] = colours
+    return palette
 
 
 def _refuse_volume(path: Path) -> None:
