@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import retint
-from common import write
+from common import peak_memory, write
 from retint.images import write_image
 from retint.labeling.backends import FLOAT32, engine
 
@@ -119,7 +119,7 @@ def child(arguments: list[str]) -> None:
 
     code = retint_main(arguments)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+    print(json.dumps([used.ru_utime + used.ru_stime, peak_memory() / 1e6]))
     sys.exit(code)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import resource
+import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,24 +49,58 @@ def machine() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def peak_memory() -> int:
+    """Bytes that this process held at most. `ru_maxrss` may be its parent's: Linux hands it on when a process is started."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    own = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return 1024 * (own[0] if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def made() -> dict[str, Any]:
+    """How figures came about: the command that makes them again, and the machine."""
+    script = Path(sys.argv[0]).name
+    shown = [a if not Path(a).is_absolute() and not a.startswith("..") else "DIR" for a in sys.argv[1:]]
+    return {"command": shlex.join(["python", f"benchmarks/{script}", *shown]), "machine": machine()}
+
+
 def write(name: str, figures: dict[str, Any]) -> None:
     """Write a table of results, with the command that makes it again."""
     RESULTS.mkdir(exist_ok=True)
-    script = Path(sys.argv[0]).name
-    shown = [a if not Path(a).is_absolute() and not a.startswith("..") else "DIR" for a in sys.argv[1:]]
-    row = {"command": " ".join(["python", f"benchmarks/{script}", *shown]), "machine": machine(), **figures}
-    (RESULTS / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(made() | figures, indent=1) + "\n")
     print(RESULTS / f"{name}.json")
 
 
-def with_earlier(name: str, settings: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
-    """A table's rows by model, with those that it has of other models, if they were taken with the same settings."""
+def _table(name: str) -> dict[str, Any]:
+    """A table as it was written, if it was."""
     file = RESULTS / f"{name}.json"
-    table = json.loads(file.read_text()) if file.exists() else {}
-    if any(table.get(key) != value for key, value in settings.items()):
-        return models
-    every = {**table.get("models", {}), **models}
-    return {key: every[key] for key in sorted(every, key=lambda key: [*SETS, key].index(key))}
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
+def refuse_to_mix(name: str, settings: dict[str, Any], only: Iterable[str]) -> None:
+    """End the program if a table has rows of other systems than these, taken with other settings."""
+    table = _table(name)
+    others = table.get("systems", {}).keys() - set(only)
+    differ = [f"{key} {table.get(key)}" for key, value in settings.items() if table.get(key) != value]
+    if others and differ:
+        told = f"{', '.join(sorted(others))} with {', '.join(differ)}"
+        raise SystemExit(f"{name}.json: has rows of {told}; measure them too, or set the same")
+
+
+def with_earlier(
+    name: str, settings: dict[str, Any], rows: dict[str, Any], kind: str = "models", order: Iterable[str] = SETS
+) -> dict[str, Any]:
+    """A table's rows by model, with those that it has of others, if they were taken with the same settings.
+
+    Each says how it came about; where an earlier one does not, its table said so for all.
+    """
+    table = _table(name)
+    same = all(table.get(key) == value for key, value in settings.items())
+    told = {key: table[key] for key in ("command", "machine") if key in table}
+    earlier = {key: told | row for key, row in table.get(kind, {}).items()} if same else {}
+    every = earlier | {key: made() | row for key, row in rows.items()}
+    return {key: every[key] for key in sorted(every, key=lambda key: [*order, key].index(key))}
 
 
 def reporter(name: str, every: float = 60) -> Callable[[Any, float], None]:

@@ -1,5 +1,5 @@
 """An image that is never held whole: its memory, its rate against a small image in memory, and the work that halos cost:
-python benchmarks/huge.py [--size 32768] [--rows 4096] [--model street] [--steps 8] [--format zarr|tiff] | --halos.
+python benchmarks/huge.py [--size 32768] [--rows N] [--model street] [--steps 8] [--format zarr|tiff] | --halos.
 
 The image is seeded noise, smoothed at several scales, made and written by region. Memory and rate depend on the number of
 columns, not on that of rows, so --rows labels a part of the height. The labelling has a process of its own, whose peak
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -25,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 import retint
-from common import write
-from retint.images import open_regions, regions
+from common import peak_memory, write
+from retint.images import open_regions, read_labels, regions
 from retint.labeling.lanes import lanes
 from retint.labeling.large import LargeWish, label_large
 from retint.labeling.plan import plan
@@ -95,7 +94,7 @@ def huge(image: Path, target: Path, name: str, steps: int, pauses: int) -> dict:
     found = label_large(model, open_regions(image, 2), target, LargeWish(steps, anew=True), progress=progress)
     return {
         "seconds": time.perf_counter() - began, "change": found.changes[-1],
-        "peak GiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20), 3),
+        "peak GiB": round(peak_memory() / (1 << 30), 3),
     }  # fmt: skip
 
 
@@ -118,12 +117,11 @@ def small(name: str, steps: int, least: float) -> dict:
 
 
 def compare(image: Path, target: Path, name: str, steps: int) -> dict:
+    regions.LARGE = 0  # as it was labelled
     whole = open_regions(image, 2)
     box = tuple((0, n) for n in whole.shape[:2])
     labels = retint.load(name).label(whole.read(box), steps, tile=1 << 30).labels
-    found = (
-        open_regions(target, 2).read(box)[..., 0] if target.suffix == ".zarr" else __import__("tifffile").imread(target)
-    )
+    found = open_regions(target, 2).read(box)[..., 0] if target.suffix == ".zarr" else read_labels(target)
     return {"pixels that differ": int((labels != found).sum()), "of": labels.size}
 
 
@@ -176,7 +174,7 @@ def apart(*arguments: str, pause: Callable[[], None] | None = None) -> dict:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--size", type=int, default=32768, help="columns, and rows unless --rows says less")
-    options.add_argument("--rows", type=int, help="of the image")
+    options.add_argument("--rows", type=int, help="of the image (default: as many as columns)")
     options.add_argument("--model", default="street")
     options.add_argument("--steps", type=int, default=8)
     options.add_argument("--format", choices=("zarr", "tiff"), default="zarr")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, write
+from common import RESULTS, peak_memory, write
 from retint.modelfile import Card
 from retint.network import architecture, build
 
@@ -42,7 +41,7 @@ def one(shape: tuple[int, ...], arch: str, steps: int) -> dict:
     return {
         "shape": shape, "model": arch, "steps": labeling.steps, "seconds": round(taken, 1),
         "megapixels per second": round(labeling.labels.size / taken / 1e6, 3),
-        "peak GB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20), 3), "pixels GB": round(pixels.nbytes / (1 << 30), 3),
+        "peak GB": round(peak_memory() / (1 << 30), 3), "pixels GB": round(pixels.nbytes / (1 << 30), 3),
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import retint
 from common import RESULTS, SETS, axis_of_steps, parser, validation, with_earlier, write
 from retint.labeling.canvas import Canvas
+from retint.labeling.how import Given, How
 from retint.labeling.source import Source
 from retint.scoring import Confusion
 
@@ -36,7 +37,7 @@ def measure(model: retint.Model, pairs: list[Any], most: int) -> dict[str, Any]:
     for done, pair in enumerate(pairs, start=1):
         image, truth = pair.read()
         source = Source(image, model.card, model.dims, str(pair.image))
-        refinement = model._refinement(source, None, None, None, None)
+        refinement = model._refinement(source, How(), Given())
         before, still, first = None, False, dict[str, int]()
         for step in range(1, steps[-1] + 1):
             if not still:  # what does not change at all once never will

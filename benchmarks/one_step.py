@@ -25,6 +25,7 @@ from retint.learning import Settings, train
 from retint.scoring import Confusion, near_borders
 
 ARCHS = {"em": "small-2", "retina": "small-2", "camvid": "small-8"}
+EPOCHS = {"em": 4.0, "retina": 8.0, "camvid": 6.0}
 MORE = {"camvid": {"crop": (160, 160), "batch": 8}}
 BANDS = (2, 4, 8)
 
@@ -86,10 +87,14 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--sets", nargs="+", choices=ARCHS, default=list(ARCHS))
     budget = options.add_mutually_exclusive_group()
-    budget.add_argument("--epochs", nargs="+", type=float, default=[4, 8, 6], help="of each run, for each of the sets")
+    budget.add_argument("--epochs", nargs="+", type=float, help="of each run, for each of the sets")
     budget.add_argument("--minutes", nargs="+", type=float, help="in their place")
     options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     given = options.parse_args()
+    lengths = given.minutes or given.epochs or [EPOCHS[name] for name in given.sets]
+    if len(lengths) != len(given.sets):
+        what = "--minutes" if given.minutes else "--epochs"
+        options.error(f"{what}: found {len(lengths)} for {len(given.sets)} sets; expected one for each")
     torch.set_num_threads(1)
     file = RESULTS / "one-step.json"
     rows = json.loads(file.read_text()).get("rows", []) if file.exists() else []
@@ -97,7 +102,7 @@ def main() -> None:
         folder = Path(temporary)
         retina = retina_parts(given.data, folder / "retina") if "retina" in given.sets else None
         for seed in given.seeds:
-            for name, many in zip(given.sets, given.minutes or given.epochs, strict=True):
+            for name, many in zip(given.sets, lengths, strict=True):
                 length = {"minutes" if given.minutes else "epochs": many}
                 wanted = {"set": name, "seed": seed, **length}
                 if any(wanted.items() <= row.items() for row in rows):

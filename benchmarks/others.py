@@ -31,6 +31,7 @@ import retint
 from common import RESULTS, features, parser, write
 from retint.data import open_dataset
 from retint.scoring import Confusion
+from unet import Unet
 
 STEPS = (1, 2, 4, 8)
 WIDTHS = (2, 8)  # of the Gaussians over the first forest's probabilities, in pixels
@@ -92,16 +93,11 @@ def makers(given: Any, train: list[Any], classes: int) -> dict[str, Callable[[],
             first.append(Forest(some[::2], classes, given.per_image))
         return first[0]
 
-    def unet() -> Predict:
-        from unet import Unet
-
-        return Unet(given.unet).probabilities
-
     result: dict[str, Callable[[], Predict]] = {
         "forest": lambda: Forest(some, classes, given.per_image // 2),
         "autocontext": lambda: Forest(some[1::2], classes, given.per_image, earlier()),
     }
-    return result | ({"unet": unet} if given.unet else {})
+    return result | ({"unet": lambda: Unet(given.unet).probabilities} if given.unet else {})
 
 
 def predicted(folder: Path, pairs: list[Any], make: Callable[[], Predict], name: str) -> None:
@@ -193,16 +189,14 @@ def main() -> None:
     data = open_dataset(given.data / "camvid")
     classes, train, val = len(data.classes), list(data.splits["train"].pairs), list(data.splits["val"].pairs)
     model, rows, settings = retint.load(given.model), dict[str, Any](), dict[str, Any]()
+    if given.unet and "unet" in (given.only or ["unet"]):
+        settings["unet"] = Unet(given.unet).told  # what it lacks is told before the forests take their time
     for name, make in makers(given, train, classes).items():
         if given.only and name not in given.only:
             continue
         pairs = val[::25] if given.quick else val if name == "unet" else val[:: given.every]
         predicted(given.predictions / name, pairs, make, name)
         rows[name] = refined(model, pairs, given.predictions / name, name)
-        if name == "unet":
-            from unet import Unet
-
-            settings["unet"] = Unet(given.unet).told
         print(name, rows[name], flush=True)
     rows[f"{model.name} alone"] = refined(model, val[::25] if given.quick else val, None, model.name)
     if not given.quick:

@@ -1,15 +1,15 @@
 """The book's and the papers' systems and Retint's own, side by side on CamVid, each trained in the same processor time.
 
-python benchmarks/papers.py --data DIR [--minutes 2.5] [--models DIR] [--only NAME ...]
+python benchmarks/papers.py --data DIR [--minutes 2.5] [--models DIR] [--only NAME ...] [--every N] [--train-only | --picture-only]
 
-With --only, the rows of other systems stay as they are. Trains what is missing in --models (one thread, by processor time, so that a busy machine changes little), then measures on
+With --only, the rows of other systems stay as they are, and --minutes and --every must be theirs; the picture shows all systems
+of the table, if --models has them. Trains what is missing in --models (one thread, by processor time, so that a busy machine changes little), then measures on
 val (480 x 360): mean IoU, pixel and class accuracy after one step and after more, parameters, receptive field, seconds per
 image. Writes the table and the picture of the same three images labelled by each; prints the table of docs/systems.md.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, reporter, write
+from common import RESULTS, parser, refuse_to_mix, reporter, with_earlier, write
 from retint.data import open_dataset
 from retint.labeling.evaluate import evaluate
 from retint.learning import Settings, train
@@ -119,10 +119,14 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=2.5, help="of processor time for each")
     options.add_argument("--models", type=Path, default=Path("runs/papers"))
     options.add_argument("--only", nargs="+", default=[name for name, a in CATALOGUE.items() if a.dims == 2])
-    options.add_argument("--picture-only", action="store_true")
     options.add_argument("--every", type=int, default=1, help="measure on every so-many-th validation image")
-    options.add_argument("--train-only", action="store_true")
+    part = options.add_mutually_exclusive_group()
+    part.add_argument("--train-only", action="store_true")
+    part.add_argument("--picture-only", action="store_true", help="of the systems of --only")
     given = options.parse_args()
+    settings = {"processor_minutes_each": given.minutes, "threads": 1, "every_nth_validation_image": given.every}
+    if not given.train_only and not given.picture_only:
+        refuse_to_mix("papers", settings, given.only)
     torch.set_num_threads(1)
     data = given.data / "camvid"
     given.models.mkdir(parents=True, exist_ok=True)
@@ -135,22 +139,18 @@ def main() -> None:
     if given.picture_only:
         picture(models, data)
         return
-    file = RESULTS / "papers.json"
-    rows: dict[str, dict] = json.loads(file.read_text())["systems"] if file.exists() else {}
+    rows: dict[str, dict] = {}
     for name, model in models.items():
         rows[name] = row(name, model, data, given.every)
         print(name, rows[name], flush=True)
-        write(
-            "papers",
-            {
-                "processor_minutes_each": given.minutes,
-                "threads": 1,
-                "every_nth_validation_image": given.every,
-                "systems": rows,
-            },
-        )
-    picture(models, data)
-    print(page(rows))
+        table = with_earlier("papers", settings, rows, "systems", CATALOGUE)
+        write("papers", {**settings, "systems": table})
+    files = {name: given.models / f"{name}.safetensors" for name in table}
+    if missing := [name for name, file in files.items() if not file.exists()]:
+        print(f"papers.png stays as it is: {given.models} lacks {', '.join(missing)}")
+    else:
+        picture({name: retint.load(file) for name, file in files.items()}, data)
+    print(page(table))
 
 
 if __name__ == "__main__":

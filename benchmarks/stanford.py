@@ -39,12 +39,14 @@ def label_at(model: retint.Model, image: np.ndarray, resolution: int) -> Labelin
 
 
 class At:
-    """A model at one resolution, as `evaluate` asks for labels, with the time that each image took."""
+    """A model at one resolution, as `evaluate` asks for labels, with the time that each image took; the model in all else."""
 
     def __init__(self, model: retint.Model, resolution: int) -> None:
         self.model, self.resolution = model, resolution
-        self.name, self.classes, self.dims = model.name, model.classes, model.dims
         self.seconds: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
 
     def refinements(self, image: np.ndarray, *, at: Sequence[int], **_: Any) -> Iterator[Labeling]:
         began = time.perf_counter()

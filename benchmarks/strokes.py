@@ -1,4 +1,5 @@
-"""How many strokes a correction takes, by a simulated user: python benchmarks/strokes.py --data DIR [--model street].
+"""How many strokes a correction takes, by a simulated user: python benchmarks/strokes.py --data DIR [--model street]
+[--scale S[,S...]].
 
 The user draws one stroke at a time on the largest connected region of wrong pixels of one true class: a line along the region's
 middle (the longest path of its skeleton, at most 60 pixels of it), 3 pixels broad, kept within the true class, and of that class.
@@ -11,7 +12,7 @@ image    all mistakes, until the image's mean IoU over the classes in its truth 
 
 Each way of making use of a stroke meets the same user, who answers its own mistakes:
 
-refine       a session: the strokes are hints, and all steps are taken again
+refine       a session: the strokes are hints, and all steps are taken again; at several scales, labelled anew with all strokes
 paint        the strokes are drawn on the network's labels, nothing else changes
 ... broad    the same with a brush as broad as the mistake is at its middle, at most 25 pixels
 ... dot      the same with one click: a dot 9 pixels broad where the mistake is deepest (Xu et al. 2016)
@@ -49,6 +50,8 @@ CAPS = {"object": 100, "objects": 100, "image": 50}
 UNKNOWN = 255
 SURE = [0.8]
 """Share of the network's labels of each class from which the random walker starts, too."""
+SCALE = ["1"]
+"""At which images are labelled; several with commas between."""
 
 
 def largest_mistake(labels: np.ndarray, truth: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, int] | None:
@@ -131,7 +134,15 @@ def image_iou(labels: np.ndarray, truth: np.ndarray, classes: int) -> float:
 
 
 def refine(model: retint.Model, image: np.ndarray, first: retint.Labeling) -> Callable[[np.ndarray], np.ndarray]:
-    session = model.session(image)
+    if "," in SCALE[0]:
+        strokes = np.full(first.labels.shape, UNKNOWN, np.uint8)
+
+        def anew(hints: np.ndarray) -> np.ndarray:
+            np.copyto(strokes, hints, where=hints != UNKNOWN)
+            return model.label(image, hints=strokes, scale=SCALE[0]).labels
+
+        return anew
+    session = model.session(image, scale=SCALE[0])
 
     def draw(hints: np.ndarray) -> np.ndarray:
         session.add(hints)
@@ -275,13 +286,14 @@ def main() -> None:
     options.add_argument(
         "--sure", type=float, default=0.8, help="share of the network's labels that the walker starts from"
     )
+    options.add_argument("--scale", default="1", help="label at so many times the images' resolution; several: 1.25,1.75m")
     given = options.parse_args()
-    SURE[0] = given.sure
+    SURE[0], SCALE[0] = given.sure, given.scale
     model = retint.load(given.model)
     pairs = list(open_dataset(given.data / given.set).splits["val"].pairs)[:: given.every][: given.limit]
     result: dict[str, Any] = {
         "model": given.model, "model file": model.name, "set": given.set, "images": [pair.stem for pair in pairs], "caps": CAPS,
-        "steps": model.card.steps, "walker's sure share": given.sure, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST, "dot": DOT},
+        "steps": model.card.steps, "scale": given.scale, "walker's sure share": given.sure, "stroke": {"longest": LONGEST, "width": WIDTH, "broadest": BROADEST, "dot": DOT},
     }  # fmt: skip
     drawing: tuple[Any, ...] | None = None
     for goal in given.goals:
@@ -290,7 +302,7 @@ def main() -> None:
         classes: list[str] = []
         for pair in pairs:
             image, truth = pair.read()
-            first = model.label(image)
+            first = model.label(image, scale=given.scale)
             for about in things(first.labels, truth, goal):
                 ends = {}
                 classes.append("all" if about is None else model.classes[about[1]])
@@ -305,9 +317,10 @@ def main() -> None:
         result[goal] |= compared(result[goal])
         print(goal, {m: row["mean, cap where not reached"] for m, row in result[goal].items() if m in METHODS}, flush=True)
     if given.limit is None:
-        write(f"strokes-{model.name}", result)
+        name = f"strokes-{model.name}" + (f"-scale-{given.scale}" if given.scale != "1" else "")
+        write(name, result)
         if drawing is not None:
-            picture(RESULTS / f"strokes-{model.name}.png", model, *drawing)
+            picture(RESULTS / f"{name}.png", model, *drawing)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from common import parser
 from retint.benching.peers import declare_operators
 from retint.data import class_weights, open_dataset
+from retint.errors import reason_of
 from retint.images import to_unit
 from retint.learning.augment import Augmentation, view
 from retint.network.hardware import keep_memory, mixed
@@ -39,8 +40,14 @@ _MULTIPLE = 32  # the encoder halves five times
 
 def unet(classes: int, encoder: str = "resnet34") -> nn.Module:
     """U-Net with random weights: 24.4 M parameters with resnet34; decoder of 256, 128, 64, 32 and 16 planes."""
-    declare_operators()
-    smp = importlib.import_module("segmentation_models_pytorch")
+    try:
+        declare_operators()
+        smp = importlib.import_module("segmentation_models_pytorch")
+    except (ImportError, RuntimeError) as error:
+        raise SystemExit(
+            f"segmentation_models.pytorch: cannot be imported ({reason_of(error)}); pip install 'retint[peers]', or as the "
+            "beginning of benchmarks/unet.py says"
+        ) from None
     network: nn.Module = smp.Unet(encoder, encoder_weights=None, classes=classes)
     return network
 
@@ -59,6 +66,8 @@ class Unet:
     """
 
     def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise SystemExit(f"{file}: no such file; expected one that benchmarks/unet.py wrote")
         saved = torch.load(file, weights_only=True)
         self.told, self.classes = saved["told"], saved["told"]["classes"]
         self.mean, self.std = saved["mean"], saved["std"]
@@ -95,9 +104,9 @@ def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, 
     """AdamW, a warm-up and a cosine over the budget of processor time; cross-entropy with class weights."""
     keep_memory()
     torch.manual_seed(seed)
+    network = unet(classes).to(memory_format=torch.channels_last).train()
     kept = [pair.read() for pair in pairs]
     generator = torch.Generator().manual_seed(seed)
-    network = unet(classes).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK, weight_decay=DECAY)
     spent, iteration = 0.0, 0
     if out.is_file():

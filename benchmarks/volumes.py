@@ -1,6 +1,8 @@
 """Slices and volumes: the 2-D and the 3-D systems on the same electron microscopy, against the shipped `membrane`.
 
-python benchmarks/volumes.py --data DIR [--minutes 6] [--models DIR] [--only NAME ...]
+python benchmarks/volumes.py --data DIR [--minutes 6] [--models DIR] [--only NAME ...] [--train-only]
+
+With --only, the rows of other systems stay as they are, and --minutes must be theirs; the picture, which shows all, stays too.
 
 `em` is one volume of consecutive slices, 50 nm apart, of 4 nm pixels: slices 0-19 are learned from, 20-23 validated on. The
 3-D systems get them as one TIFF stack each, the 2-D ones as single images. Each trains for the same processor time.
@@ -17,7 +19,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, reporter, write
+from common import RESULTS, parser, refuse_to_mix, reporter, with_earlier, write
 from retint.data import open_dataset
 from retint.images import Volume, write_image, write_volume_labels
 from retint.learning import Settings, train
@@ -74,6 +76,10 @@ def main() -> None:
     options.add_argument("--only", nargs="+", default=list(SYSTEMS))
     options.add_argument("--train-only", action="store_true")
     given = options.parse_args()
+    settings = {"processor_minutes_each": given.minutes, "threads": 1}
+    measured = (*given.only, "membrane")
+    if not given.train_only:
+        refuse_to_mix("volumes", settings, measured)
     torch.set_num_threads(1)
     given.models.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict] = {}
@@ -82,20 +88,13 @@ def main() -> None:
         for name in given.only:
             out = given.models / f"{name}.safetensors"
             if not out.exists():
-                settings = Settings(arch=name, minutes=given.minutes)
-                train(
-                    sets[architecture(name).dims],
-                    out,
-                    settings,
-                    report=reporter(name),
-                    note=print,
-                    clock=time.process_time,
-                )
+                source, own = sets[architecture(name).dims], Settings(arch=name, minutes=given.minutes)
+                train(source, out, own, report=reporter(name), note=print, clock=time.process_time)
     if given.train_only:
         return
     images, truths = zip(*(pair.read() for pair in open_dataset(given.data / "em").splits["val"].pairs), strict=True)
     pictures = []
-    for name in (*given.only, "membrane"):
+    for name in measured:
         model = retint.load("membrane" if name == "membrane" else given.models / f"{name}.safetensors")
         rows[name] = {"iterations": model.card.trained_on["iterations"], "dims": model.dims}
         if name in CATALOGUE:
@@ -105,11 +104,15 @@ def main() -> None:
             rows[name][f"{steps} steps"] = scores(labels, list(truths))
         print(name, rows[name], flush=True)
         pictures.append(np.array(model.card.colours, np.uint8)[labels[1]][:256, :256])
+        table = with_earlier("volumes", settings, rows, "systems", (*SYSTEMS, "membrane"))
         write("volumes", {
-            "processor_minutes_each": given.minutes, "threads": 1, "spacing_nanometer": SPACING, "systems": rows,
+            **settings, "spacing_nanometer": SPACING, "systems": table,
             "note": "membrane is the shipped model, trained longer, by the clock",
         })  # fmt: skip
-    write_image(RESULTS / "volumes.png", np.concatenate(pictures, 1))
+    if table.keys() == rows.keys():
+        write_image(RESULTS / "volumes.png", np.concatenate(pictures, 1))
+    else:
+        print(f"volumes.png stays as it is: it shows {', '.join(table.keys() - rows.keys())} too")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 
 
-def description(folder: Path) -> dict:
-    """What `retint export` wrote beside the graphs."""
-    return json.loads((folder / "model.json").read_text())
+def asked() -> tuple[Path, Path, Path, int]:
+    """FOLDER IMAGE OUT STEPS, as the program was given them; what is wrong with them ends it in one line."""
+    if len(sys.argv) != 5:
+        raise SystemExit(f"usage: python {sys.argv[0]} FOLDER IMAGE OUT STEPS")
+    folder, image, out = map(Path, sys.argv[1:4])
+    steps = sys.argv[4]
+    if not image.is_file():
+        raise SystemExit(f"{image}: no such file; expected a picture, or an array (.npy)")
+    if out.suffix not in (".png", ".npy") or not out.parent.is_dir():
+        raise SystemExit(f"{out}: expected a name that ends in .png or .npy, in a folder that is there")
+    if not steps.isdecimal() or int(steps) < 1:
+        raise SystemExit(f"{steps} steps: expected a whole number, 1 at least")
+    return folder, image, out, int(steps)
+
+
+def description(folder: Path, *kinds: str) -> dict:
+    """What `retint export` wrote beside the graphs, whose files end in one of the kinds."""
+    file = folder / "model.json"
+    if not file.is_file():
+        raise SystemExit(f"{file}: no such file; expected the folder that `retint export` wrote")
+    model = json.loads(file.read_text())
+    if Path(graph := model["graphs"]["context"]).suffix not in kinds:
+        raise SystemExit(f"{folder}: holds {graph}; expected {' or '.join(kinds)}: export the model anew")
+    return model
 
 
 def prepared(image: np.ndarray, model: dict) -> np.ndarray:
@@ -49,13 +71,28 @@ def labels(estimate: np.ndarray, size: tuple[int, ...], model: dict) -> np.ndarr
     return scores.argmax(0).astype(np.uint8)
 
 
-def read(path: Path) -> np.ndarray:
-    """A picture, or an array (.npy)."""
-    if path.suffix == ".npy":
-        return np.load(path)
-    from PIL import Image
+def read(path: Path, channels: int) -> np.ndarray:
+    """An array (.npy); or a picture the right way up, in colour for three channels, in grey for one."""
+    try:
+        if path.suffix == ".npy":
+            return np.load(path)
+        from PIL import Image, ImageOps
 
-    return np.asarray(Image.open(path).convert("RGB"))
+        with Image.open(path) as file:
+            deep = file.mode in ("I", "F") or any(";16" in str(tile[3]) for tile in file.tile)
+            picture = ImageOps.exif_transpose(file)
+    except (OSError, ValueError, EOFError) as error:
+        raise SystemExit(
+            f"{path}: found that it cannot be read ({error}); expected a PNG, a JPEG or an array"
+        ) from None
+    if deep and picture.mode != "I;16":  # of deep grey
+        raise SystemExit(
+            f"{path}: more than 8 bits, which Pillow keeps of grey PNGs alone; expected 8, or an array (.npy)"
+        )
+    if not deep:
+        picture = picture.convert("RGB").convert("RGB" if channels == 3 else "L")
+    pixels = np.asarray(picture)
+    return np.stack([pixels] * 3, -1) if pixels.ndim == 2 and channels == 3 else pixels
 
 
 def write(path: Path, labels: np.ndarray, model: dict) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import onnxruntime
 
-from loop import description, labels, prepared, read, refined, write
+from loop import asked, description, labels, prepared, read, refined, write
+
+KINDS = (".onnx",)
 
 
 def graphs(folder: Path, model: dict) -> list:
@@ -26,13 +28,12 @@ def graphs(folder: Path, model: dict) -> list:
 
 
 def main(folder: Path, image: Path, out: Path, steps: int) -> None:
-    model, pixels = description(folder), read(image)
+    model = description(folder, *KINDS)
+    pixels = read(image, model["channels"])
     estimate = refined(*graphs(folder, model), prepared(pixels, model), steps)
     write(out, labels(estimate, pixels.shape[: len(model["axes"])], model), model)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or not sys.argv[4].isdigit() or not Path(sys.argv[2]).is_file():
-        sys.exit(f"usage: python {sys.argv[0]} FOLDER IMAGE OUT STEPS, where IMAGE is a file")
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    main(*asked())
     print(sys.argv[3])

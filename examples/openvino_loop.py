@@ -12,7 +12,9 @@ from pathlib import Path
 
 import openvino
 
-from loop import description, labels, prepared, read, refined, write
+from loop import asked, description, labels, prepared, read, refined, write
+
+KINDS = (".xml", ".onnx")  # it reads ONNX's graphs too
 
 
 def graphs(folder: Path, model: dict) -> list:
@@ -29,13 +31,12 @@ def graphs(folder: Path, model: dict) -> list:
 
 
 def main(folder: Path, image: Path, out: Path, steps: int) -> None:
-    model, pixels = description(folder), read(image)
+    model = description(folder, *KINDS)
+    pixels = read(image, model["channels"])
     estimate = refined(*graphs(folder, model), prepared(pixels, model), steps)
     write(out, labels(estimate, pixels.shape[: len(model["axes"])], model), model)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or not sys.argv[4].isdigit() or not Path(sys.argv[2]).is_file():
-        sys.exit(f"usage: python {sys.argv[0]} FOLDER IMAGE OUT STEPS, where IMAGE is a file")
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    main(*asked())
     print(sys.argv[3])

@@ -1,11 +1,13 @@
 """The measuring: what is computed from times, not the times."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from made import make_model, model_file
 from retint.benching import Options, Report, bench, labelling, peers
 from retint.benching.limits import Limits
 from retint.benching.report import TRAINED, TUNED, UNET, Task, row_of, share
@@ -75,7 +77,9 @@ def test_several_images_at_a_time_where_one_does_not_fill_the_device(cheap, monk
     settled = []
     monkeypatch.setattr("retint.benching.measure.settle", settled.append)
     report = bench(TINY)
-    one, many = (next(r for r in report.rows if r["what"] == what) for what in ("3 steps", "3 steps, 3 images at a time"))
+    one, many = (
+        next(r for r in report.rows if r["what"] == what) for what in ("3 steps", "3 steps, 3 images at a time")
+    )
     assert many["GFLOP"] == pytest.approx(3 * one["GFLOP"])
     assert many["seconds per megapixel"] == pytest.approx(1e6 * many["seconds"] / (3 * 32 * 48))
     assert len(settled) == 2 * len(report.rows)  # warming up, and one round
@@ -87,17 +91,81 @@ def test_no_gpu_is_said_in_one_line(capsys, monkeypatch):
     assert "--device cuda: no CUDA device here; use --device cpu" in capsys.readouterr().err
 
 
+@pytest.fixture
+def nothing_measured(monkeypatch):
+    """Where measuring would begin, the test ends."""
+
+    def measure(*_):
+        pytest.fail("measured before it was refused")
+
+    monkeypatch.setattr(Limits, "measure", measure)
+
+
+@pytest.mark.parametrize(
+    ("arch", "told"),
+    [
+        ("rcnn2", "takes a fixed number of steps at once"),
+        ("plain-cnn1", "takes a fixed number of steps at once"),
+        ("slices-2", "labels volumes"),
+        (None, "no such file, and the bundled models are"),
+    ],
+)
+def test_models_that_are_not_measured_are_refused_in_one_line_before_anything_is(
+    arch, told, nothing_measured, tmp_path, capsys
+):
+    file = tmp_path / "mine.safetensors"
+    if arch:
+        model_file(file, make_model(arch).card)
+    assert main(["bench", "--model", "street", "--model", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"retint: --model {file}: {told}")
+    assert error.count("\n") == 1
+
+
+def test_architectures_are_refused_too(nothing_measured):
+    with pytest.raises(RetintError, match=r"^rcnn3: takes a fixed number of steps at once; expected"):
+        bench(replace(TINY, architectures=("rcnn3",)))
+    with pytest.raises(RetintError, match="architecture nothing: there is none"):
+        bench(replace(TINY, architectures=("nothing",)))
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, "uint8"), (5, "uint16"), (4, "float32")])
+def test_a_model_is_given_an_image_of_its_own_kind(channels, dtype, cheap, tmp_path):
+    file = str(model_file(tmp_path / "mine.safetensors", make_model(channels=channels, dtype=dtype).card))
+    report = bench(replace(TINY, models=(file,), architectures=()))
+    assert [row["name"] for row in report.rows][-1] == f"{file}, 3 steps"
+
+
+def test_nothing_is_replaced_unasked(nothing_measured, tmp_path, capsys):
+    (tmp_path / "bench.png").write_text("mine")
+    assert main(["bench", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"retint: {tmp_path / 'bench.png'}: exists already; --overwrite replaces it, or choose another --out\n"
+    )
+    assert (tmp_path / "bench.png").read_text() == "mine"
+    assert main(["bench", "--overwrite"]) == 1
+    assert "--overwrite: goes with --out alone" in capsys.readouterr().err
+
+
+def test_what_is_there_is_replaced_when_asked(cheap, tmp_path, capsys):
+    (tmp_path / "bench.json").write_text("mine")
+    given = ["--quick", "--size", "32x32", "--rounds", "1", "--no-peers", "--no-training", "--model", "vessel"]
+    assert main(["bench", *given, "--out", str(tmp_path), "--overwrite", "--json"]) == 0
+    assert json.loads((tmp_path / "bench.json").read_text()) == json.loads(capsys.readouterr().out)
+    assert (tmp_path / "bench.png").exists()
+
+
 def test_ctrl_c_keeps_what_was_measured(cheap, monkeypatch, tmp_path):
     real = labelling.labelling
 
-    def then_stop(options, report, note):
+    def then_stop(models, options, report, note):
         def stop():
             stop.calls += 1
             if stop.calls > 2:
                 raise KeyboardInterrupt
 
         stop.calls = 0
-        return [*real(options, report, note), Task("other", "", stop, 1)]
+        return [*real(models, options, report, note), Task("other", "", stop, 1)]
 
     monkeypatch.setattr("retint.benching.measure.labelling", then_stop)
     report = bench(Options(**{**vars(TINY), "rounds": 5}))
@@ -210,8 +278,8 @@ def test_the_tuned_u_net_gives_the_same_labels():
         pytest.skip(str(error))
     image, _ = scene((64, 64), 3)
     tuned, dtype = peers.tuned(network, False)
-    if dtype is torch.float32:
-        assert (tuned(image) == peers.documented(network)(image)).mean() > 0.99
+    least = 0.99 if dtype is torch.float32 else 0.95  # rounding decides where two classes are nearly alike
+    assert (tuned(image) == peers.documented(network)(image)).mean() > least
 
 
 def test_nothing_is_plotted_where_nothing_was_timed(tmp_path):

@@ -6,15 +6,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from made import fresh, make_model
+from made import fresh, make_model, scene
 from retint.errors import RetintError
 from retint.export import FORMATS
-from retint.labeling import Model
+from retint.images import read_image
+from retint.labeling import Model, load
 from retint.network import CATALOGUE, Layer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -50,7 +52,7 @@ def test_graphs_equal_the_network_at_any_size_and_batch(arch, format, example, t
     program, model = example(format), made(arch)
     model.export(tmp_path, format)
     network = model._folded
-    to_context, first, step_on = program.graphs(tmp_path, program.description(tmp_path))
+    to_context, first, step_on = program.graphs(tmp_path, program.description(tmp_path, *program.KINDS))
     periods = np.array([g.period for g in network.geometry])
     rng = np.random.default_rng(0)
     for batch, times in ((1, (3, 2, 5)), (2, (1, 4, 2))):
@@ -92,6 +94,72 @@ def test_the_example_writes_a_picture_in_the_colours_of_the_classes(example, tmp
     assert {tuple(c) for c in colours.reshape(-1, 3)} <= set(model.card.colours)
 
 
+def write_pictures(folder):
+    """Of a scene: in colour and in grey, of 8 and of 16 bits, with opacity or a palette, lying on their side."""
+    colour = Image.fromarray(scene(np.random.default_rng(0), (41, 58))[0])
+    grey, aside = colour.convert("L"), Image.Exif()
+    aside[0x0112] = 6
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257 + np.arange(58, dtype=np.uint16))
+    colour.save(folder / "colour.png")
+    colour.save(folder / "aside.jpg", exif=aside)
+    colour.quantize(16).save(folder / "palette.png")
+    grey.save(folder / "grey.jpg")
+    grey.save(folder / "grey-aside.png", exif=aside)
+    deep.save(folder / "deep-aside.png", exif=aside)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", ["street", "membrane", "vessel"])
+def test_the_example_labels_pictures_as_retint_does(name, format, example, tmp_path):
+    program, model, out = example(format), load(name, "cpu", "float32"), tmp_path / "out.png"
+    model.export(tmp_path / "graphs", format)
+    (tmp_path / "pictures").mkdir()
+    for file in write_pictures(tmp_path / "pictures"):
+        program.main(tmp_path / "graphs", file, out, 3)
+        ours = model.label(read_image(file), 3, where=file)
+        with Image.open(out) as picture:
+            labels = np.asarray(picture)
+        best = np.sort(ours.probabilities, 0)
+        untied = best[-1] - best[-2] > 1e-4
+        assert np.array_equal(labels[untied], ours.labels[untied]), file.name
+        assert untied.mean() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((), "usage: python loop.py FOLDER IMAGE OUT STEPS"),
+        (("graphs", "nothing.png", "out.png", "1"), "nothing.png: no such file"),
+        (("graphs", "image.png", "out.jpg", "1"), "out.jpg: expected a name that ends in .png or .npy"),
+        (("graphs", "image.png", "nothing/out.png", "1"), "nothing/out.png: expected .* in a folder that is there"),
+        (("graphs", "image.png", "out.png", "0"), "0 steps: expected a whole number, 1 at least"),
+        (("graphs", "image.png", "out.png", "x"), "x steps: expected a whole number"),
+    ],
+)
+def test_the_examples_refuse_misuse_in_one_line(given, told, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["loop.py", *given])
+    Image.new("L", (4, 4)).save("image.png")
+    with pytest.raises(SystemExit, match=f"^{told}"):
+        importlib.import_module("loop").asked()
+
+
+def test_the_examples_refuse_what_they_cannot_read_in_one_line(example, tmp_path):
+    program, image, out = example("onnx"), tmp_path / "image.png", tmp_path / "labels.png"
+    made("small-4").export(tmp_path, "onnx")
+    deep = np.zeros((6, 8, 3), np.uint16)
+    for content, told in ((b"no picture", "cannot be read"), (imagecodecs.png_encode(deep), "more than 8 bits")):
+        image.write_bytes(content)
+        with pytest.raises(SystemExit, match=f"image.png: .*{told}"):
+            program.main(tmp_path, image, out, 1)
+    with pytest.raises(SystemExit, match=r"model\.json: no such file; expected the folder that `retint export` wrote"):
+        program.main(tmp_path / "nothing", image, out, 1)
+    with pytest.raises(SystemExit, match=r"holds context\.onnx; expected \.xml"):
+        program.description(tmp_path, ".xml")
+
+
 def test_cells_several_to_a_hidden_one_unlike_along_the_axes(example, tmp_path):
     program = example("onnx")
     arch = replace(
@@ -105,7 +173,7 @@ def test_cells_several_to_a_hidden_one_unlike_along_the_axes(example, tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 1, 3, 4, 24)).astype(np.float32)
     with torch.inference_mode():
         expected = model._folded(torch.from_numpy(x), 2).numpy()
-    found = program.refined(*program.graphs(tmp_path, program.description(tmp_path)), x, 2)
+    found = program.refined(*program.graphs(tmp_path, program.description(tmp_path, *program.KINDS)), x, 2)
     assert np.abs(found - expected[0]).max() < 1e-5
 
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import RetintError, reason_of
+from ..images import to_unit
 from ..labeling import Model, load
 from ..labeling.backends import Engine
 from ..labeling.source import Source
@@ -30,20 +32,35 @@ TOGETHER = {"cuda": 16}
 """Images that a device is given at a time too, where one does not fill it."""
 
 
-def labelling(options: Options, report: Report, note: Callable[[str], None]) -> list[Task]:
+def systems(options: Options) -> dict[str, Model]:
+    """The models and the architectures that are measured, by name.
+
+    Raises:
+        RetintError: there is none of that name, or it does not label 2-D images step by step.
+    """
+    found = {}
+    for name in (*options.models, *options.architectures):
+        told = f"--model {name}" if name in options.models else name
+        found[name] = model = load(name, options.device) if name in options.models else _fresh(name, options.device)
+        if model.dims != 2 or model.at_once:
+            what = "labels volumes" if model.dims != 2 else "takes a fixed number of steps at once"
+            raise RetintError(f"{told}: {what}; expected a model that labels 2-D images step by step: choose another")
+    return found
+
+
+def labelling(models: dict[str, Model], options: Options, report: Report, note: Callable[[str], None]) -> list[Task]:
     """The calls that label an image; what cannot be called is noted as skipped."""
     image, labels = scene(options.size, CLASSES)
     tasks: list[Task] = []
-    for name in (*options.models, *options.architectures):
-        model = load(name, options.device) if name in options.models else _fresh(name, options.device)
-        tasks += _of_model(model, name, image, options.steps)
+    for name, model in models.items():
+        tasks += _of_model(model, name, _for(model.card, image), options.steps)
     if options.peers:
         tasks += _of_unet(options, report, note, image)
         tasks += _of_forest(report, note, image, labels)
     return tasks
 
 
-def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[int, ...]) -> list[Task]:
+def _of_model(model: Model, system: str, image: NDArray[Any], steps: tuple[int, ...]) -> list[Task]:
     """Labelling in so many steps, as a user calls it; and apart from it the first pass and a further step, as labelling computes them."""
     network, engine, pixels = model.network(), model.engine(), prod(image.shape[:2])
     needs, dtype = work(network), network.dtype
@@ -79,6 +96,12 @@ def _of_model(model: Model, system: str, image: NDArray[np.uint8], steps: tuple[
         for n in steps
     ]  # fmt: skip
     return parts + whole + batches
+
+
+def _for(card: Card, image: NDArray[np.uint8]) -> NDArray[Any]:
+    """The image with a model's channels, and on the scale that it learned from."""
+    pixels = image[..., np.arange(card.channels) % image.shape[-1]]
+    return to_unit(pixels, "image") if card.dtype.startswith("float") else pixels
 
 
 def _step(engine: Engine, context: torch.Tensor, estimate: torch.Tensor | None) -> torch.Tensor:

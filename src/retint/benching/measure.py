@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
+from ..labeling import Model
 from ..network.hardware import chosen_device, compute_dtype, keep_memory, settle, threads_of
-from .labelling import labelling
+from .labelling import labelling, systems
 from .limits import Limits
 from .options import Options
 from .report import Report, row_of, share
@@ -26,25 +28,26 @@ def bench(options: Options, note: Callable[[str], None] = lambda line: None) -> 
         note: called with lines of progress.
 
     Raises:
-        RetintError: a model, an architecture or a device that is not there.
+        RetintError: a model, an architecture or a device that is not there, or a model that is not measured here.
     """
     device = chosen_device(options.device)
     options = replace(options, device=device.type)
     keep_memory()
+    models = systems(options)  # all of them before anything is measured
     with threads_of(options.threads or torch.get_num_threads()):
         report = Report(_machine(device), Limits({}, {}))
         try:
-            _measure(options, report, note)
+            _measure(models, options, report, note)
         except KeyboardInterrupt:
             report.stopped = True
     return report
 
 
-def _measure(options: Options, report: Report, note: Callable[[str], None]) -> None:
+def _measure(models: dict[str, Model], options: Options, report: Report, note: Callable[[str], None]) -> None:
     threads, device = torch.get_num_threads(), torch.device(options.device)
     note("limits: convolutions and memory")
     report.limits.measure(threads, options.least, device)
-    for tasks in (labelling, training):
+    for tasks in (partial(labelling, models), training):
         ready = tasks(options, report, note)
         times = Times()
         try:

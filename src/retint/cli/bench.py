@@ -33,6 +33,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--model", action="append", metavar="NAME|FILE", help="measure this one in place of `street`; more than once"
     )
+    parser.add_argument("--overwrite", action="store_true", help="with --out: replace files that exist")
     parser.add_argument("--no-peers", action="store_true", help="measure Retint alone")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which takes a minute")
     parser.add_argument("--no-training", action="store_true", help="measure labelling alone")
@@ -44,10 +45,16 @@ def run(options: argparse.Namespace) -> int:
     """Measure; 130 if Ctrl-C ended it early, after telling what was measured."""
     from ..benching import Options, bench
     from ..benching.show import plot, table
+    from ..errors import RetintError
     from ..wholefile import check_folder, whole_file
 
+    if options.overwrite and not options.out:
+        raise RetintError("--overwrite: goes with --out alone, which writes files; leave it out")
+    files = [options.out / name for name in ("bench.json", "bench.png")] if options.out else []
     if options.out:
         check_folder(options.out)
+    if not options.overwrite and (there := [file for file in files if file.exists()]):
+        raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, or choose another --out")
     wanted: dict[str, Any] = {
         "device": options.device, "size": options.size, "rounds": options.rounds, "threads": options.threads,
         "models": tuple(options.model) if options.model else None, "peers": False if options.no_peers else None,
@@ -61,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
         print_json(report.to_dict())
     else:
         print("\n".join(table(report)))
-    if options.out:
-        with whole_file(options.out / "bench.json") as part:
+    if files:
+        with whole_file(files[0]) as part:
             part.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
-        plot(report, options.out / "bench.png")
+        plot(report, files[1])
     return _STOPPED if report.stopped else 0

@@ -16,6 +16,7 @@ def add_to(verbs: Any) -> None:
     models = verbs.add_parser(
         "models", help="the models at hand", description="The bundled models, with their classes and scores."
     )
+    models.add_argument("name", nargs="?", metavar="NAME|FILE", help="show this one alone")
     models.add_argument("--json", action="store_true", help="print the result as one JSON object")
     models.set_defaults(run=run_models)
     archs = verbs.add_parser(
@@ -29,10 +30,11 @@ def add_to(verbs: Any) -> None:
 
 
 def run_models(options: argparse.Namespace) -> int:
-    """List the bundled models."""
-    from ..modelfile import bundled_models, summary
+    """List the bundled models, or one."""
+    from ..modelfile import bundled_models, find_model, summary
 
-    rows = {name: summary(path) for name, path in bundled_models().items()}
+    found = {path.stem: path for path in [find_model(options.name, "model")]} if options.name else bundled_models()
+    rows = {name: summary(path) for name, path in found.items()}
     if options.json:
         print_json(rows)
         return 0
