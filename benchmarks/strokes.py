@@ -12,7 +12,7 @@ image    all mistakes, until the image's mean IoU over the classes in its truth 
 
 Each way of making use of a stroke meets the same user, who answers its own mistakes:
 
-refine       a session: the strokes are hints, and all steps are taken again; at several scales, labelled anew with all strokes
+refine       a session: the strokes are hints, and all steps are taken again
 paint        the strokes are drawn on the network's labels, nothing else changes
 ... broad    the same with a brush as broad as the mistake is at its middle, at most 25 pixels
 ... dot      the same with one click: a dot 9 pixels broad where the mistake is deepest (Xu et al. 2016)
@@ -134,14 +134,6 @@ def image_iou(labels: np.ndarray, truth: np.ndarray, classes: int) -> float:
 
 
 def refine(model: retint.Model, image: np.ndarray, first: retint.Labeling) -> Callable[[np.ndarray], np.ndarray]:
-    if "," in SCALE[0]:
-        strokes = np.full(first.labels.shape, UNKNOWN, np.uint8)
-
-        def anew(hints: np.ndarray) -> np.ndarray:
-            np.copyto(strokes, hints, where=hints != UNKNOWN)
-            return model.label(image, hints=strokes, scale=SCALE[0]).labels
-
-        return anew
     session = model.session(image, scale=SCALE[0])
 
     def draw(hints: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Numbers as they are given: what is none is told in one line."""
+"""Numbers as they are given, what is none being told in one line; and figures as results hold them."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 from .errors import RetintError
@@ -55,3 +55,8 @@ def real(given: Any, what: str, least: float = -inf, most: float = inf) -> float
         limits = f"from {least:g} to {most:g}" if most < inf else f"of at least {least:g}" if least > -inf else "indeed"
         raise RetintError(f"{what} {number:g}: expected a number {limits}")
     return number
+
+
+def finite(figure: float | None, digits: int = 6) -> float | None:
+    """A figure for JSON, rounded; None where it is not defined."""
+    return None if figure is None or not isfinite(figure) else round(float(figure), digits)

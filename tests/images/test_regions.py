@@ -437,3 +437,45 @@ def test_labels_of_a_geotiff_that_a_full_disk_cut_off_are_told_and_not_there(tmp
     with pytest.raises(RetintError, match=r"b\.tif: found that it cannot be written \((not all of it is there|write failed)\)"):
         open_regions(tmp_path / "a.tif", 2).write_labels(tmp_path / "b.tif", HeldLabels(np.full(IMAGE.shape[:2], 2, np.uint8)), PALETTE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("size", [(150, 210), (1, 30), (1100, 530)])
+def test_probabilities_of_a_geotiff_are_its_bands(tmp_path, size):
+    rasterio = pytest.importorskip("rasterio")
+    transform = write_geotiff(tmp_path / "a.tif", np.zeros((*size, 3), np.uint8))
+    planes = RNG.random((5, *size)).astype(np.float32)
+    reader = open_regions(tmp_path / "a.tif", 2)
+    reader.write_probabilities(tmp_path / "b.tif", planes, "vwxyz")
+    with rasterio.open(tmp_path / "b.tif") as file:
+        assert (file.descriptions, file.transform, file.crs.to_epsg()) == (tuple("vwxyz"), transform, 32631)
+        assert np.array_equal(file.read(), planes)
+    assert np.array_equal(read_image(tmp_path / "b.tif"), np.moveaxis(planes, 0, -1))
+    assert np.array_equal(read_whole(open_regions(tmp_path / "b.tif", 2)), np.moveaxis(planes, 0, -1))
+    assert reader.elsewhere(tmp_path / "b.tif") is None
+
+
+def test_probabilities_of_a_geotiff_that_a_full_disk_cut_off_are_told_and_not_there(tmp_path, monkeypatch):
+    pytest.importorskip("rasterio")
+    write_geotiff(tmp_path / "a.tif", IMAGE)
+    reader, planes = open_regions(tmp_path / "a.tif", 2), RNG.random((2, 150, 210)).astype(np.float32)
+    created = reader._created
+
+    class Full:
+        """Keeps nothing of what is written to it."""
+
+        def __init__(self, *given, **options):
+            self.file = created(*given, **options)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def write(self, values, **where):
+            self.file.write(0 * values, **where)
+
+    monkeypatch.setattr(reader, "_created", Full)
+    with pytest.raises(RetintError, match=r"b\.tif: found that it cannot be written \(not all of it is there\)"):
+        reader.write_probabilities(tmp_path / "b.tif", planes, "vw")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]

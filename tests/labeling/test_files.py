@@ -63,6 +63,15 @@ def test_every_file_that_was_wished_for(model, photographs, tmp_path):
     assert sum(row["fractions"].values()) == pytest.approx(1, abs=1e-4)
 
 
+def test_how_much_of_one_large_image_is_done(model, photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr("retint.labeling.files._WATCHED", 0)
+    told = []
+    label_files(model, photographs, tmp_path / "out", Wish(steps=4, batch=1), pieces=lambda *row: told.append(row))
+    assert told == [(25, 100), (50, 100), (75, 100), (100, 100)] * 2
+    label_files(model, photographs, tmp_path / "both", Wish(steps=4, batch=2), pieces=lambda *row: told.append(row))
+    assert len(told) == 8
+
+
 def test_the_strip_shows_no_step_that_was_not_taken_and_the_last_as_it_is(model, monkeypatch):
     seen = []
     monkeypatch.setattr(drawing, "strip", lambda pixels, estimates, *rest, **more: seen.append(estimates))

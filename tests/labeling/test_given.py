@@ -1,7 +1,11 @@
 """What Python programs hand over: arrays and tensors of every kind, and values that are none."""
 
 import copy
+import multiprocessing
+import os
 import pickle
+import subprocess
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,7 +84,7 @@ def test_tiles_by_numpys_integers():
         ({"precision": "fp16"}, "--precision fp16"),
         ({"way": "foo"}, "upsample, stitch, unit"),
         ({"resolution": "2", "way": "stitch"}, "^--resolution 2: expected a whole number"),
-        ({"scale": "1"}, "^--scale 1: expected a number"),
+        ({"scale": "x"}, "^--scale x: expected a number"),
         ({"budget": "50ms"}, "^--budget 50ms: expected a number"),
         ({"tolerance": "x"}, "^--tolerance x: expected a number"),
         ({"record": 5}, "^record 5: expected whole numbers"),
@@ -190,15 +194,35 @@ def test_models_travel(backend):
         assert_like(other.label(IMAGE, 2), expected)
 
 
-def test_threads_share_a_model():
+@pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
+def test_threads_share_a_model(backend):
     """Each image's own planes, though all threads use one engine."""
-    model = load("street", "cpu", "float32")
+    if backend != "torch":
+        pytest.importorskip(backend)
+        pytest.importorskip("onnx")
+    model = load("street", "cpu", "float32", backend)
     images = [values(32 + 8 * n, 40, 3) for n in range(4)]
     expected = [model.label(image, 4) for image in images]
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda image: model.label(image, 4), images * 5))
     for one, other in zip(found, expected * 5, strict=True):
         assert_like(one, other)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="the system forks no processes")
+def test_a_forked_process_labels_too():
+    """Though its parent computed with several threads, of which it has none."""
+    program = """
+import multiprocessing, numpy, retint
+model = retint.load("street", "cpu", "float32")
+def label(_):
+    return model.label(numpy.zeros((96, 128, 3), numpy.uint8), 2).labels
+expected = label(0)
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    assert (pool.map_async(label, [0]).get(60) == expected).all()
+"""
+    several = os.environ | {"OMP_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=several, timeout=120)
 
 
 def test_the_scale_of_a_session_is_checked_before_it_is_counted_with(model):

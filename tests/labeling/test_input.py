@@ -68,6 +68,26 @@ def test_images_and_volumes_are_told_apart(arch, shape, message):
     assert "pic.png" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("arch", "image", "message"),
+    [
+        ("small-4", torch.zeros(40, 52, 3), r"a tensor of shape \(40, 52, 3\) .* channels first: give x\.permute\(2, 0, 1\)"),
+        ("small-4", torch.zeros(40, 52, 1), r"a tensor of shape \(40, 52, 1\) .* channels first: give x\.permute\(2, 0, 1\)"),
+        ("small-4", np.zeros((3, 40, 52)), r"an array of shape \(3, 40, 52\) .* channels last: give x\.transpose\(1, 2, 0\)"),
+        ("small-4", torch.zeros(50, 40, 52), r"a tensor of shape \(50, 40, 52\) is a volume;"),
+        ("small-4", np.zeros((1, 40, 52, 3)), r"an array of shape \(1, 40, 52, 3\) is a batch of one; .*x\[0\], or label_batch"),
+        ("small-4", torch.zeros(1, 3, 40, 52), r"a tensor of shape \(1, 3, 40, 52\) is a batch of one; .*x\[0\], or label_batch"),
+        ("small-4", torch.zeros(2, 3, 40, 52), r"shape \(2, 3, 40, 52\) is a volume or a batch; .* label_batch\(list\(x\)\)"),
+        ("slices-2", torch.zeros(20, 24, 28, 1), r"channels first: give x\.permute\(3, 0, 1, 2\)"),
+        ("slices-2", np.zeros((3, 20, 24, 28)), r"channels last: give x\.transpose\(1, 2, 3, 0\)"),
+        ("slices-2", np.zeros((1, 20, 24, 28, 1)), r"is a batch of one; expected one image: give x\[0\]"),
+    ],
+)
+def test_axes_in_another_order_are_told_with_what_to_give(arch, image, message):
+    with pytest.raises(RetintError, match=f"^image: .*{message}"):
+        make_model(arch).label(image)
+
+
 def test_volumes_of_every_kind_give_the_same_labels():
     model, voxels = make_model("slices-2", channels=1), RNG.integers(0, 256, (4, 12, 14), dtype=np.uint8)
     expected = model.label(voxels, 2).probabilities

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made import make_model
+from retint.labeling.how import Given, How
 from retint.labeling.pixels import Pixels
 from retint.labeling.plan import _outer, plan
 from retint.labeling.source import Source
@@ -111,7 +112,7 @@ def test_plans_keep_within_their_room(arch, size, megabytes):
 
 def test_a_label_has_changed_in_bfloat16_when_the_new_one_leads_by_more_than_rounding():
     model = make_model("small-4", classes=3, precision="bfloat16")
-    refinement = model._refinement(Source(np.zeros((4, 12, 3), np.uint8), model.card, 2, "image"), None, None, None, None)
+    refinement = model._refinement(Source(np.zeros((4, 12, 3), np.uint8), model.card, 2, "image"), How(), Given())
     tile = Tile.whole((1, 3))
     estimate = torch.tensor([[[[0.52, 0.30, 0.2]], [[0.48, 0.60, 0.3]], [[0.0, 0.10, 0.5]]]])
     first, count = refinement._counted(tile, None, estimate)
@@ -121,5 +122,5 @@ def test_a_label_has_changed_in_bfloat16_when_the_new_one_leads_by_more_than_rou
     assert (held.tolist(), count) == ([[0, 0, 2]], 1)
     assert refinement._counted(tile, held, flicker)[1] == 0  # and so it stays
     exact = make_model("small-4", classes=3)
-    refinement = exact._refinement(Source(np.zeros((4, 12, 3), np.uint8), exact.card, 2, "image"), None, None, None, None)
+    refinement = exact._refinement(Source(np.zeros((4, 12, 3), np.uint8), exact.card, 2, "image"), How(), Given())
     assert refinement._counted(tile, first, flicker)[1] == 2

@@ -15,6 +15,7 @@ from retint.errors import RetintError
 from retint.images import film_writer, open_film, read_labels
 from retint.labeling.clips import ClipWish, label_clips
 from retint.labeling.files import Wish
+from retint.labeling.refinement import Refinement
 from retint.labeling.video import VideoLabeler, carried, look_of, unchanged
 
 
@@ -90,6 +91,53 @@ def test_a_cut_begins_from_nothing(model):
     for image in images:
         never.label(image)
     assert never.cuts == []
+
+
+def test_every_frame_has_a_time_of_its_own(model, monkeypatch):
+    """By a clock that a step takes a second of, and in the end the look at a frame, before its steps, too."""
+    ticks = [0.0]
+    advancing = Refinement.advancing
+
+    def slow(self, steps, **options):
+        ticks[0] += steps
+        return advancing(self, steps, **options)
+
+    monkeypatch.setattr(Refinement, "advancing", slow)
+    monkeypatch.setattr("retint.labeling.stopping.time.perf_counter", lambda: ticks[0])
+    images = frames(3)
+    assert [labeling.steps for labeling in model.label_video(images, budget=3.5, cut=1)] == [3, 3, 3]
+    assert [labeling.steps for labeling in model.label_video(images, budget=0.1)] == [1, 1, 1]
+    looked = look_of
+
+    def slow_look(*given):
+        ticks[0] += 0.6
+        return looked(*given)
+
+    monkeypatch.setattr("retint.labeling.video.look_of", slow_look)
+    video = VideoLabeler(model, budget=3.5, still=True)
+    found = [video.label(image) for image in images]
+    assert [labeling.steps for labeling in found] == [3, 2, 2]
+    assert np.array_equal(found[1].labels, model.label(images[1], 2, start=found[0]).labels)
+    assert video.further == []
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"until_settled": True}, "until_settled: not for films; expected budget, .*tile, precision, scale, prior: leave it out"),
+        ({"tolerance": 0.1, "record": (1,), "keep": True}, "tolerance and record and keep: not for films"),
+        ({"speed": 3}, "speed: not for films"),
+        ({"budget": 1.0, "frame_steps": 2}, r"--budget 1.0: .*leave it out, or the numbers of steps"),
+        ({"budget": 1.0, "steps": 2}, r"--budget 1.0: .*leave it out, or the numbers of steps"),
+        ({"budget": 0}, "--budget 0: expected a time above 0"),
+        ({"budget": "50ms"}, "--budget 50ms: expected a number"),
+    ],
+)
+def test_what_does_not_go_with_films_is_told_before_the_first_frame(model, options, word):
+    taken = iter(frames(2))
+    with pytest.raises(RetintError, match=f"^{word}"):
+        model.label_video(taken, **options)
+    assert len(list(taken)) == 2
 
 
 def test_labels_of_frames_that_do_not_move_stay(model):
@@ -322,7 +370,9 @@ def test_networks_that_begin_from_no_labels_label_no_films(arch, tmp_path):
 def test_frames_may_be_tensors_of_any_type(model):
     several = [torch.from_numpy(frame).movedim(-1, 0).to(torch.bfloat16) / 255 for frame in frames(2)]
     model = make_model(dtype="float32")
-    assert len(list(model.label_video(several, 1))) == 2
+    arrays = [frame.float().movedim(0, -1).numpy() for frame in several]
+    for tensor, array in zip(model.label_video(several, 1), model.label_video(arrays, 1), strict=True):
+        assert np.array_equal(tensor.labels, array.labels)
 
 
 def test_several_frames_at_a_time_are_refused(model, tmp_path):

@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from made import write_set
+from made import make_model, model_file, write_set
 from retint.data import hold_out, open_dataset
 from retint.errors import DataProblems, RetintError
 from retint.labeling import load
@@ -267,6 +267,25 @@ def test_beginning_from_a_model_tells_what_is_new_and_what_is_left_out(discs, tm
     (line,) = [line for line in lines if line.startswith("begun from")]
     assert "100%" not in line
     assert line.endswith("its kernels on 3 channels added up, shared among 1; begun anew: coin; left out: disc")
+
+
+@pytest.mark.parametrize("arch", [None, "volume-2"])
+def test_a_model_of_images_begins_no_training_on_volumes(tmp_path, arch):
+    for kind in ("images", "labels"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "set" / kind / "a.tif", np.eye(40, dtype=np.uint8)[None].repeat(20, 0), metadata={"axes": "ZYX"})
+    (tmp_path / "set" / "classes.json").write_text('{"classes": ["membrane", "interior"]}')
+    with pytest.raises(RetintError) as caught:
+        train(tmp_path / "set", tmp_path / "m.safetensors", Settings(arch=arch, start="membrane", epochs=0.01))
+    assert str(caught.value) == (
+        f"--from membrane: is a model of images; {tmp_path / 'set'} holds volumes: save its slices as images, or train without --from"
+    )
+
+
+def test_a_model_of_volumes_begins_no_training_on_images(discs, tmp_path):
+    base = model_file(tmp_path / "base.safetensors", make_model("volume-2").card)
+    with pytest.raises(RetintError, match=r"base\.safetensors: is a model of volumes; .*discs holds images: train without --from$"):
+        train(discs, tmp_path / "m.safetensors", replace(QUICK, arch=None, start=str(base)))
 
 
 def test_a_grey_image_begins_as_the_same_image_in_colour_does(discs, tmp_path):

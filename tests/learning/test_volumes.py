@@ -13,8 +13,9 @@ from retint.errors import RetintError
 from retint.images import to_unit
 from retint.learning import augment
 from retint.learning.augment import Augmentation, view
+from retint.learning.defaults import choose_arch, choose_crop
 from retint.learning.examples import Batches, Examples
-from retint.learning.settings import Settings, choose_arch, choose_crop
+from retint.learning.settings import Settings
 from retint.learning.survey import survey
 from retint.network import Geometry, architecture
 

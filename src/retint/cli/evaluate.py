@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .values import numbers, positive, print_json, say, whole
+from .values import numbers, print_json, say, scales, whole
 
 if TYPE_CHECKING:
     from ..labeling.evaluate import Evaluation
@@ -40,7 +40,7 @@ def add_to(verbs: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="with --calibrate: replace OUT if it exists")
     parser.add_argument(
-        "--scale", type=positive, default=1.0, metavar="S", help="label at S times the images' resolution (see `retint label --help`)"
+        "--scale", type=scales, default=1.0, metavar="S[,S...]", help="label at S times the images' resolution (see `retint label --help`)"
     )
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",

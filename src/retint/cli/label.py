@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import video
-from .values import alive, positive, print_json, say, seconds, whole
+from .values import alive, positive, print_json, say, scales, seconds, whole
 
 if TYPE_CHECKING:
     from ..labeling.files import Outcome
@@ -59,8 +59,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"
     )
     parser.add_argument(
-        "--scale", type=positive, default=1.0, metavar="S", help="label at S times the image's resolution"
-    )
+        "--scale", type=scales, default=1.0, metavar="S[,S...]",
+        help="label at S times the image's resolution; several, such as 1.25,1.75m (m: mirrored), label it once each, and what they say together is written",
+    )  # fmt: skip
     parser.add_argument(
         "--way", choices=("upsample", "stitch", "unit"), default="upsample",
         help="how labels finer than the label grid come about: interpolated, from interleaved shifted copies, or by pooling with "
@@ -81,7 +82,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--strip", action="store_true", help="also write NAME.steps.png: the estimate at steps 1, 2, 4, 8"
     )
     parser.add_argument(
-        "--doubt", action="store_true", help="also write NAME.doubt.png: how unsure each label is, 0 to 255"
+        "--doubt", action="store_true", help="also write NAME.doubt.png (of a GeoTIFF NAME.doubt.tif): how unsure each label is, 0 to 255"
     )
     parser.add_argument(
         "--measure", choices=("entropy", "margin", "top", "change", "late"),

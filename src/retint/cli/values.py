@@ -43,6 +43,17 @@ def extents(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def scales(text: str) -> Any:
+    """A scale, or several: 1.25 or 1.25,1.75m."""
+    from ..errors import RetintError
+    from ..labeling.views import views_of
+
+    try:
+        return views_of(text) if "," in text or text.endswith("m") else views_of(text)[0].scale
+    except RetintError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--scale ")) from None
+
+
 def positive(text: str) -> float:
     """A number above 0."""
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from retint.errors import reason_of
 from retint.wholefile import whole_file
 
+from .read import head_of, told
 from .regions import CHUNK, KEPT, Box, Labels, chunks, need
-from .tiff import look_of, opened_tiff, shown
+from .tiff import is_geotiff, is_tiff, look_of, opened_tiff, shown
 from .write import Colour
 
 
@@ -66,32 +68,71 @@ class GeoRegions:
 
     def write_labels(self, path: Path, labels: Labels, palette: Sequence[Colour]) -> None:
         """A Cloud-Optimised GeoTIFF of class indices, with coordinates (transform, control points, RPCs), colour table and overviews."""
-        from rasterio.shutil import copy
+        from rasterio.shutil import copy as convert
 
-        rows, columns = labels.shape
-        where = {"crs": self._file.crs, "transform": self._file.transform, "rpcs": self._file.rpcs}
-        if self._file.gcps[0]:
-            where |= {"gcps": self._file.gcps[0], "crs": self._file.gcps[1], "transform": None}
         with whole_file(path) as part, self._environment(), self._refused():
             plain = part.with_suffix(".plain.tif")
             try:
-                with self._rasterio.open(
-                    plain, "w", driver="GTiff", height=rows, width=columns, count=1, dtype="uint8", tiled=True, blockxsize=CHUNK,
-                    blockysize=CHUNK, compress="deflate", BIGTIFF="IF_SAFER", **where,
-                ) as file:  # fmt: skip
+                with self._created(plain, (1, *labels.shape), "uint8", **self._place((1, 1))) as file:
                     file.write_colormap(1, {k: (*map(int, colour), 255) for k, colour in enumerate(palette)})
                     for box in chunks(labels.shape):
                         file.write(labels.read(box), 1, window=self._window(box))
-                copy(
+                convert(
                     str(plain), str(part), driver="COG", COMPRESS="DEFLATE", BLOCKSIZE=CHUNK, BIGTIFF="IF_SAFER",
                     OVERVIEW_RESAMPLING="NEAREST",
                 )  # fmt: skip
             finally:
                 plain.unlink(missing_ok=True)
-            with self._rasterio.open(part) as file:  # on a full disk, GDAL may leave out the end without a word
-                for box in chunks(labels.shape):
-                    if not np.array_equal(file.read(1, window=self._window(box)), labels.read(box)):
-                        raise OSError("not all of it is there")
+            self._check(part, labels.shape, labels.read)
+
+    def write_probabilities(
+        self, path: Path, planes: NDArray[np.float32], classes: Sequence[str], cell: tuple[float, float] = (1.0, 1.0)
+    ) -> None:
+        """A GeoTIFF of one band for each class, called by its name, where the image lies.
+
+        Args:
+            path: the file.
+            planes: (K, rows, columns), float32.
+            classes: K names.
+            cell: how many rows and columns of the image one of the planes' cells stands for. RPCs are those of single pixels,
+                and left out of any others.
+
+        Raises:
+            RetintError: the file cannot be written.
+        """
+
+        def part_of(box: Box) -> NDArray[np.float32]:
+            (top, bottom), (left, right) = box
+            return planes[:, top:bottom, left:right]
+
+        shape = planes.shape[1:]
+        with whole_file(path) as part, self._environment(), self._refused():
+            with self._created(
+                part, planes.shape, "float32", interleave="band", predictor=3, **self._place(cell)
+            ) as file:
+                file.descriptions = tuple(classes)
+                for box in chunks(shape):
+                    file.write(part_of(box), window=self._window(box))
+            self._check(part, shape, part_of)
+
+    def elsewhere(self, path: Path) -> str | None:
+        """How the place of another GeoTIFF, a map of this image at any resolution, differs from the image's; None if it does
+        not, to three of the larger cells (those of a label grid reach beyond the image), or if one of them does not say."""
+        with told(path), self._environment():
+            if not (path.is_file() and is_tiff(head_of(path)) and is_geotiff(path)):
+                return None
+            with self._rasterio.open(path) as other:
+                if self._file.crs and other.crs and self._file.crs != other.crs:
+                    return f"its coordinate system is {_named(other.crs)}, the image's {_named(self._file.crs)}"
+                if self._file.transform.is_identity or other.transform.is_identity:
+                    return None
+                (mine, large), (its, small) = map(_corners, (self._file, other))
+                if np.hypot(*(mine - its).T).max() <= 3 * max(large, small):
+                    return None
+                found, wanted = (
+                    ", ".join(f"{n:.10g}" for n in (*place.min(0), *place.max(0))) for place in (its, mine)
+                )
+                return f"its bounds are {found}, the image's {wanted}"
 
     @contextmanager
     def _refused(self) -> Iterator[None]:
@@ -102,6 +143,33 @@ class GeoRegions:
             yield
         except (CPLE_BaseError, self._rasterio.errors.RasterioError) as error:
             raise OSError(reason_of(error)) from error
+
+    def _created(self, path: Path, shape: tuple[int, ...], dtype: str, **more: Any) -> Any:
+        """A new GeoTIFF of (bands, rows, columns), to write to."""
+        return self._rasterio.open(
+            path, "w", driver="GTiff", count=shape[0], height=shape[1], width=shape[2], dtype=dtype, tiled=True, blockxsize=CHUNK,
+            blockysize=CHUNK, compress="deflate", BIGTIFF="IF_SAFER", **more,
+        )  # fmt: skip
+
+    def _place(self, cell: tuple[float, float]) -> dict[str, Any]:
+        """Where a map of the image lies whose cells are so many of its rows and columns large."""
+        (high, wide), t, (points, crs) = cell, self._file.transform, self._file.gcps
+        rpcs = self._file.rpcs if cell == (1, 1) else None
+        if points:
+            moved = [copy(point) for point in points]
+            for point in moved:
+                point.row, point.col = point.row / high, point.col / wide
+            return {"gcps": moved, "crs": crs, "transform": None, "rpcs": rpcs}
+        if not t.is_identity:
+            t = self._rasterio.Affine(t.a * wide, t.b * high, t.c, t.d * wide, t.e * high, t.f)
+        return {"crs": self._file.crs, "transform": t, "rpcs": rpcs}
+
+    def _check(self, path: Path, shape: tuple[int, ...], written: Callable[[Box], NDArray[Any]]) -> None:
+        """Whether a file holds what was written: on a full disk, GDAL may leave out the end without a word."""
+        with self._rasterio.open(path) as file:
+            for box in chunks(shape):
+                if not np.array_equal(np.squeeze(file.read(window=self._window(box))), np.squeeze(written(box))):
+                    raise OSError("not all of it is there")
 
     def _colours(self) -> NDArray[np.uint8] | None:
         if self._file.colorinterp[0] != self._rasterio.enums.ColorInterp.palette:
@@ -115,3 +183,16 @@ class GeoRegions:
 
     def _environment(self) -> Any:
         return self._rasterio.Env(GDAL_CACHEMAX=KEPT >> 20)  # MB; else a twentieth of the memory
+
+
+def _corners(file: Any) -> tuple[NDArray[np.float64], float]:
+    """Where the corners of a georeferenced file lie, (4, 2), and how large its cells are."""
+    t, (rows, columns) = file.transform, file.shape
+    at = [(r, c) for r in (0, rows) for c in (0, columns)]
+    places = np.array([(t.a * c + t.b * r + t.c, t.d * c + t.e * r + t.f) for r, c in at])
+    return places, float(max(np.hypot(t.a, t.d), np.hypot(t.b, t.e)))
+
+
+def _named(crs: Any) -> str:
+    """A coordinate system, in few words."""
+    return str(crs.to_string())[:60]

@@ -16,8 +16,8 @@ from ..images import Film, film_writer, open_film, write_labels
 from ..wholefile import check_folder, whole_file
 from .drawing import overlay_of
 from .files import Wish
+from .maps import Maps
 from .model import Model
-from .naming import check_maps, map_for
 from .video import VideoLabeler, refuse
 
 _NOT_FOR_FILMS = {
@@ -107,12 +107,13 @@ def _label_clip(
     model: Model, film: Film, files: dict[str, Path], wish: ClipWish, warnings: list[str],
     progress: Callable[[str, int, int | None], None] | None,
 ) -> dict[str, Any]:  # fmt: skip
-    image, where = wish.image, str(film.path)
+    image, where, starts = wish.image, str(film.path), _starts(model, wish)
     files["summary"].unlink(missing_ok=True)  # it stands for a finished film
     video = VideoLabeler(
-        model, image.steps, wish.frame_steps, still=wish.still, start=map_for(film.path, image.start, "--start", 2), tile=image.tile,
+        model, image.steps, wish.frame_steps, still=wish.still, start=starts.of(film.path), tile=image.tile,
         precision=image.precision, scale=image.scale, prior=image.prior,
     )  # fmt: skip
+    warnings += starts.warnings
     fractions = np.zeros(len(model.classes))
     size: list[int] = []
     with ExitStack() as stack:
@@ -128,7 +129,7 @@ def _label_clip(
                 for old in files["labels"].glob("*.png") if wish.labels else ():
                     old.unlink()  # of a film before
                 size = list(labeling.labels.shape)
-                warnings += filter(None, [model.scale_warning(frame, where, image.scale)])
+                warnings += filter(None, [model.scale_warning(frame, where, image.zoom)])
             fractions += list(labeling.fractions.values())
             if put is not None:
                 put(overlay_of(model, frame, labeling.labels))
@@ -148,6 +149,10 @@ def _label_clip(
     return row
 
 
+def _starts(model: Model, wish: ClipWish) -> Maps:
+    return Maps(wish.image.start, "--start", 2, model.classes)
+
+
 def _outputs(stem: str, out: Path, wish: ClipWish) -> dict[str, Path]:
     files = {"summary": out / f"{stem}.json"}
     if wish.image.overlay:
@@ -165,7 +170,7 @@ def _refuse(model: Model, clips: Sequence[Path], out: Path, wish: ClipWish) -> N
     usual = asdict(Wish())
     if given := [option for name, option in _NOT_FOR_FILMS.items() if getattr(wish.image, name) != usual[name]]:
         raise RetintError(f"{' and '.join(given)}: not for films; leave it out, or label their frames as images")
-    check_maps(wish.image)
+    _starts(model, wish).check(clips)
     check_folder(out)
     seen: dict[str, Path] = {}
     inputs = {clip.resolve(): clip for clip in clips}

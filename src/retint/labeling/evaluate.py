@@ -7,18 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset, open_dataset
 from ..errors import RetintError
 from ..network.hardware import Precision
+from ..numbers import finite
 from ..scoring import Calibration, Confusion, RiskCoverage, RocAuc, Temperature
 from .doubt import MEASURES, TRACED
 from .finer import Way
 from .labels import Labeling
 from .model import Model
 from .plan import TileSide
+from .views import Scale, told
 
 _IGNORE = 255
 _KINDS = {2: "2-D images", 3: "volumes (3-D)"}
@@ -54,7 +55,7 @@ class Evaluation:
     risks: dict[int, dict[str, RiskCoverage]] = field(default_factory=dict)
     temperature: float = 1.0
     fitted: Temperature | None = None
-    scale: float = 1.0
+    scale: float | str = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint eval --json` prints it."""
@@ -70,18 +71,18 @@ class Evaluation:
 
     def _figures(self, step: int) -> dict[str, Any]:
         confusion = self.confusions[step]
-        named = dict(zip(self.classes, map(_number, confusion.iou()), strict=True))
+        named = dict(zip(self.classes, map(finite, confusion.iou()), strict=True))
         figures: dict[str, Any] = {
-            "miou": _number(confusion.miou()), "pixel_accuracy": _number(confusion.pixel_accuracy()),
-            "class_accuracy": _number(confusion.class_accuracy()), "iou": named,
+            "miou": finite(confusion.miou()), "pixel_accuracy": finite(confusion.pixel_accuracy()),
+            "class_accuracy": finite(confusion.class_accuracy()), "iou": named,
         }  # fmt: skip
         if len(self.classes) == 2:
-            figures["f1"] = {name: _number(confusion.f1(k)) for k, name in enumerate(self.classes)}
-            figures["auc"] = _number(self.aucs[step].value())
-        figures["ece"] = _number(self.calibrations[step].error())
+            figures["f1"] = {name: finite(confusion.f1(k)) for k, name in enumerate(self.classes)}
+            figures["auc"] = finite(self.aucs[step].value())
+        figures["ece"] = finite(self.calibrations[step].error())
         if risks := self.risks.get(step):
-            figures["aurc"] = {name: _number(risk.area()) for name, risk in risks.items()}
-            figures["aurc_best"] = _number(next(iter(risks.values())).best())
+            figures["aurc"] = {name: finite(risk.area()) for name, risk in risks.items()}
+            figures["aurc_best"] = finite(next(iter(risks.values())).best())
         return figures
 
     def add(self, truth: NDArray[Any], labeling: Labeling) -> Confusion:
@@ -104,7 +105,7 @@ class Evaluation:
 
 def evaluate(
     model: Model, dataset: str | Path, split: str | None = None, steps: Iterable[int] | int | None = None, *,
-    tile: TileSide | None = None, precision: Precision | None = None, scale: float = 1.0, way: Way = "upsample",
+    tile: TileSide | None = None, precision: Precision | None = None, scale: Scale = 1.0, way: Way = "upsample",
     prior: bool = False, doubt: bool = False, fit: bool = False, progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Label every image, or volume, of a part of a data set and compare with its labels.
@@ -136,10 +137,10 @@ def evaluate(
     pairs = part.pairs
     if not pairs:
         raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
-    result = _empty(model, str(data.root), part.name, steps, scale)
-    at_once = way != "upsample" or model.at_once
+    result = _empty(model, str(data.root), part.name, steps, told(scale))
+    untraced = way != "upsample" or model.at_once or isinstance(result.scale, str)
     if doubt:
-        measures = [one for one in MEASURES if not (at_once and one in TRACED)]
+        measures = [one for one in MEASURES if not (untraced and one in TRACED)]
         result.risks = {s: {measure: RiskCoverage() for measure in measures} for s in steps}
     result.fitted = Temperature() if fit else None
     taken = sorted({*steps, model.card.steps}) if fit else steps
@@ -147,7 +148,7 @@ def evaluate(
         image, truth = data.read(pair)
         own = Confusion(len(model.classes))
         for labeling in model.refinements(
-            image, at=taken, tile=tile, precision=precision, scale=scale, way=way, prior=prior, doubt=doubt and not at_once,
+            image, at=taken, tile=tile, precision=precision, scale=scale, way=way, prior=prior, doubt=doubt and not untraced,
             where=pair.image,
         ):  # fmt: skip
             if labeling.steps in result.confusions:
@@ -156,7 +157,7 @@ def evaluate(
                 for where, y in replace(labeling, temperature=1.0).probability_parts():
                     result.fitted.add(truth[where], y)
         result.images += 1
-        if (miou := _number(own.miou())) is not None:  # None where no pixel is labelled
+        if (miou := finite(own.miou())) is not None:  # None where no pixel is labelled
             result.worst.append((miou, pair.stem))
         if progress:
             progress(done, len(pairs))
@@ -181,7 +182,7 @@ def check_fit(data: Dataset, model: Model) -> None:
         raise RetintError(f"{data.root}: holds {_KINDS[data.dims]}; {model.name} labels {_KINDS[model.dims]}")
 
 
-def _empty(model: Model, root: str, split: str, steps: Sequence[int], scale: float) -> Evaluation:
+def _empty(model: Model, root: str, split: str, steps: Sequence[int], scale: float | str) -> Evaluation:
     classes = len(model.classes)
     result = Evaluation(
         model.name, root, split, model.classes, {s: Confusion(classes) for s in steps},
@@ -190,8 +191,3 @@ def _empty(model: Model, root: str, split: str, steps: Sequence[int], scale: flo
     if classes == 2:
         result.aucs = {s: RocAuc(bins=1 << 16) for s in steps}
     return result
-
-
-def _number(value: Any) -> float | None:
-    """A figure for JSON: None where it is not defined."""
-    return None if value is None or not np.isfinite(value) else round(float(value), 6)

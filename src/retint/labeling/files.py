@@ -35,13 +35,15 @@ from .drawing import SLICES, doubt_levels, overlay_of
 from .how import Given, How
 from .labels import Labeling
 from .large import LargeWish, can_flow, label_large, sampled, thumbnail
+from .maps import Maps
 from .model import Model
-from .naming import check_maps, map_for, outputs, refuse_clashes
+from .naming import outputs, refuse_clashes
 from .partial import is_begun
 from .pipeline import pipelined
 from .results import write_results
 
 STRIP_STEPS = (1, 2, 4, 8)
+_WATCHED = 1 << 24  # bytes of an image of which it is told how much is done
 _LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
 _TOGETHER = {"cpu": 1 << 20, "cuda": 1 << 23}
 """Pixels of small images that are labelled at a time: layers of few cells take their time for what does not depend on the cells."""
@@ -110,12 +112,14 @@ def label_files(
     NAME.probabilities.tif (K, rows, columns), NAME.estimate.tif (the same on the label grid: a start that continues
     exactly), NAME.steps.png (the strip) and NAME.doubt.png (doubt from 0 to 1 as 0 to 255, indexed, dark blue to yellow).
 
+    Of a GeoTIFF, labels, probabilities, estimate and doubt (NAME.doubt.tif) are GeoTIFFs in its place.
+
     Labels, probabilities and doubt of a volume NAME.ext have its format, its place and its spacing, and its suffix in place of
     .png and .tif; its overlay shows four slices, its strip the middle one.
 
     Labels of an image that is read by region (Zarr, GeoTIFF, large TIFF) have its format too. It is never held whole, unless
     more than steps is wished for; a run of it that was stopped goes on (see `large`). `say` is given a line about that,
-    `pieces` how many of its pieces are done.
+    `pieces` how many of its pieces are done; of another image of 16 MB and more, how many hundredths.
 
     Raises:
         RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
@@ -123,7 +127,9 @@ def label_files(
     at_once = model.takes_steps_at_once(wish.how, Given(wish.start, wish.hints))
     if wish.batch is not None and wish.batch > 1 and wish.budget is not None:
         raise RetintError(f"--batch {wish.batch}: does not go with --budget, which is one image's; leave one of them out")
-    check_maps(wish)
+    maps = [Maps(given, option, model.dims, model.classes) for option, given in (("--start", wish.start), ("--hints", wish.hints))]
+    for each in maps:
+        each.check(images)
     refuse_clashes(images, out, wish, model.dims)
     outcome = Outcome(model.name)
     keep_memory()
@@ -143,7 +149,7 @@ def label_files(
     groups, same = tee(([image] for image in wanted) if at_once else _groups(model, wanted, wish))
     found = pipelined(
         groups,
-        lambda group: [_attempted(partial(_begin, model, image, out, wish)) for image in group],
+        lambda group: [_attempted(partial(_begin, model, image, out, wish, maps)) for image in group],
         compute,
         lambda finishes: [_attempted(finish) for finish in finishes],
         lambda several: any(
@@ -161,6 +167,7 @@ def label_files(
                     outcome.warnings += done[1]
                 if progress:
                     progress(len(outcome.skipped) + len(outcome.images) + len(outcome.failed), len(images))
+    outcome.warnings += [line for each in maps for line in each.warnings]
     return outcome
 
 
@@ -185,7 +192,7 @@ Row = tuple[dict[str, Any], list[str]]
 """What is told of an image, and lines for the user."""
 
 
-def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
+def _begin(model: Model, path: Path, out: Path, wish: Wish, maps: Sequence[Maps]) -> _Begun:
     files, dims = outputs(path, out, wish, model.dims), model.dims
     begun = is_begun(files["labels"])
     # with --skip-existing its labels are missing, so whatever else is there is a stopped run's
@@ -203,7 +210,7 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish) -> _Begun:
     if reader is not None and _by_region(model, wish):
         return _Begun(path, files, None, reader)
     image = _read(path, dims, reader)
-    start, hints = map_for(path, wish.start, "--start", dims), map_for(path, wish.hints, "--hints", dims)
+    start, hints = (each.of(path, reader) for each in maps)
     return _Begun(path, files, image, reader, start, hints)
 
 
@@ -227,7 +234,7 @@ def _groups(model: Model, images: Sequence[Path], wish: Wish) -> Iterator[list[P
     group, pixels = list[Path](), 0.0
     for image in images:
         size = image_size(image) if wish.batch is None and most > 1 else (0, 0)
-        more = float("inf") if size is None else prod(size) * wish.scale**2
+        more = float("inf") if size is None else prod(size) * wish.zooms
         if group and (len(group) == most or pixels + more > all_):
             yield group
             group, pixels = [], 0.0
@@ -242,7 +249,8 @@ def _computed(
     pieces: Callable[[int, int], None] | None,
 ) -> list[Callable[[], Row]]:  # fmt: skip
     """Label the images of a group; for each, what is left to do, which raises what went wrong."""
-    labelled = iter(together([_labelling(model, begun, wish) for begun in several if isinstance(begun, _Begun) and begun.image is not None]))
+    held = [begun for begun in several if isinstance(begun, _Begun) and begun.image is not None]
+    labelled = iter(together([_labelling(model, begun, wish, pieces if len(held) == 1 else None) for begun in held]))
     left: list[Callable[[], Row]] = []
     for begun in several:
         if isinstance(begun, Exception):
@@ -268,11 +276,22 @@ def _told(row: Row | Exception) -> Row:
     return row
 
 
-def _labelling(model: Model, begun: _Begun, wish: Wish) -> Asking[Labeling]:
+def _labelling(
+    model: Model, begun: _Begun, wish: Wish, pieces: Callable[[int, int], None] | None
+) -> Asking[Labeling]:
     assert begun.image is not None
-    where = str(begun.path)
+    where, done = str(begun.path), 0.0
+
+    def watch(more: float) -> None:
+        nonlocal done
+        done += more
+        assert pieces is not None
+        pieces(min(round(100 * done), 100), 100)
+
+    called = f"{where}: --start {wish.start}", f"{where}: --hints {wish.hints}"
+    watched = pieces is not None and begun.image.pixels.nbytes > _WATCHED
     try:
-        given = Given(begun.start, begun.hints, begun.path, (f"{where}: --start {wish.start}", f"{where}: --hints {wish.hints}"))
+        given = Given(begun.start, begun.hints, begun.path, called, watch if watched else None)
         return (yield from model.labelling(begun.image.pixels, wish.how, given))
     except RetintError as error:  # of options that do not go together: say of which image
         raise error if where in str(error) else RetintError(f"{where}: {error}") from None
@@ -292,8 +311,8 @@ def _finish(model: Model, begun: _Begun, labeling: Labeling, wish: Wish) -> Row:
     if doubt is not None:
         row["doubt"] = {"measure": wish.doubt, "mean": round(float(doubt.mean()) / 255, 6)}
     warnings = (
-        model.scale_warning(image.pixels, where, wish.scale),
-        model.spacing_warning(image.spacing, image.unit, where, wish.scale),
+        model.scale_warning(image.pixels, where, wish.zoom),
+        model.spacing_warning(image.spacing, image.unit, where, wish.zoom),
     )
     return row, [line for line in warnings if line]
 
@@ -302,7 +321,7 @@ def _by_region(model: Model, wish: Wish) -> bool:
     """Whether nothing is wished for that needs the whole image or more than one pass over it."""
     whole = (
         wish.until_settled, wish.budget is not None, wish.start is not None, wish.hints is not None, wish.prior,
-        wish.probabilities, wish.strip, wish.way != "upsample", wish.doubt is not None, wish.tolerance is not None,
+        wish.probabilities, wish.strip, wish.way != "upsample", wish.doubt is not None, wish.tolerance is not None, bool(wish.views),
     )  # fmt: skip
     return not any(whole) and can_flow(model)
 
@@ -327,7 +346,7 @@ def _label_large(
         write_image(files["overlay"], shown)
 
     where = str(reader.path)
-    how = LargeWish(wish.steps, wish.scale, wish.tile, wish.precision, wish.overwrite)
+    how = LargeWish(wish.steps, wish.zoom, wish.tile, wish.precision, wish.overwrite)
     if wish.cluster:
         from .cluster import label_on_cluster
 
@@ -338,7 +357,7 @@ def _label_large(
         "image": where, "labels": str(files["labels"]), "steps": found.steps, "change": round(found.changes[-1], 6),
         "settled": found.changes[-1] == 0, "fractions": {name: round(share, 6) for name, share in found.fractions.items()},
     }  # fmt: skip
-    warning = model.scale_warning(reader, where, wish.scale)
+    warning = model.scale_warning(reader, where, wish.zoom)
     return row, [warning] if warning else []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,19 @@ from ..numbers import whole
 from .finer import WAYS, Way
 from .plan import TileSide
 from .stopping import Stop
+from .views import Scale, View, views_of
 
 
 @dataclass(frozen=True)
 class How:
     """How to label; the fields are those of `Model.label`, whose `doubt` is `trace` here.
-
-    Raises:
-        RetintError: `way` or `resolution` is none, or they do not go together.
     """
 
     steps: int | None = None
     until_settled: bool = False
     budget: float | None = None
     tolerance: float | None = None
-    scale: float = 1.0
+    scale: Scale = 1.0
     tile: TileSide | None = None
     precision: Precision | None = None
     way: Way = "upsample"
@@ -42,6 +40,22 @@ class How:
         """When to stop."""
         return Stop(self.steps, self.until_settled, self.tolerance, self.budget)
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The scales as views of the image, if there is more to them than one number; else none."""
+        views = views_of(self.scale)
+        return views if len(views) > 1 or views[0].mirrored else ()
+
+    @property
+    def zoom(self) -> float:
+        """The scale, or the first of several."""
+        return views_of(self.scale)[0].scale
+
+    @property
+    def zooms(self) -> float:
+        """How many times a 2-D image's own pixels are labelled."""
+        return sum(view.scale**2 for view in views_of(self.scale))
+
     def check_way(self) -> None:
         """Refuse a way that is none, and a resolution that does not go with it."""
         if self.way not in WAYS:
@@ -52,9 +66,15 @@ class How:
 
 @dataclass(frozen=True)
 class Given:
-    """What is given with one image: where to begin, what is fixed, and what to call them in messages."""
+    """What is given with one image: where to begin, what is fixed, and what to call them in messages.
+
+    `watch` is called with what was done since the last time, as a share of the work, if that is known beforehand; `share` is how
+    much of it this one is.
+    """
 
     start: Any = None
     hints: Any = None
     where: str | Path = "image"
     called: tuple[str, str] = ("start", "hints")
+    watch: Callable[[float], None] | None = None
+    share: float = 1.0

@@ -27,13 +27,15 @@ from .finer import Way, finer
 from .how import Given, How
 from .labels import Labeling
 from .plan import TileSide, plan, sides_of
-from .ready import Ready
+from .ready import Ready, mind_forks
 from .refinement import Refinement
 from .session import MOST_BYTES, Session, needed
 from .source import Source, array_of, as_array
 from .starts import UNKNOWN, LabelMap, start_map
 from .stopping import Stop
 from .video import VideoLabeler
+from .views import Scale, combined, start_seen, views_of
+from .viewsession import ViewSession
 
 _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
@@ -66,7 +68,7 @@ class Model(Ready):
 
     def label(
         self, image: Any, steps: int | None = None, *, start: Any = None, hints: Any = None, tile: TileSide | None = None,
-        precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: float = 1.0,
+        precision: Precision | None = None, until_settled: bool = False, budget: float | None = None, scale: Scale = 1.0,
         record: Sequence[int] = (), keep: bool | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
         tolerance: float | None = None, doubt: bool = False, where: str | Path = "image",
     ) -> Labeling:  # fmt: skip
@@ -74,7 +76,8 @@ class Model(Ready):
 
         Args:
             image: (rows, columns) or (rows, columns, channels) array, or (channels, rows, columns) tensor; a volume has
-                slices before its rows; 8 or 16-bit integers without sign, or floats from 0 to 1.
+                slices before its rows; 8 or 16-bit integers without sign, or floats from 0 to 1. Colours are red, green, blue: of an
+                image that OpenCV read, give frame[..., ::-1].
             steps: how many; the card says how many by default.
             start: where to begin: a Labeling, integer labels (rows, columns) with 255 for unknown, or probabilities
                 (K, rows, columns), with slices for a volume, at any resolution; None begins from nothing.
@@ -84,7 +87,8 @@ class Model(Ready):
             precision: see `Model`.
             until_settled: take steps until no label changes at two steps running (256 at most).
             budget: seconds: take as many steps as fit, at least one.
-            scale: label the image at this many times its resolution; the labels are returned at its own.
+            scale: label the image at this many times its resolution; the labels are returned at its own. Several, such as
+                (1.25, "1.75m"), mirrored where an m says so, label it once each, and the result is what they say together.
             record: steps whose labels are wanted too.
             keep: keep the probabilities; None keeps them unless the image is large.
             way: how labels finer than the label grid come about: `upsample` interpolates; `stitch` interleaves the labels of
@@ -108,21 +112,25 @@ class Model(Ready):
 
     def labelling(self, image: Any, how: How, given: Given) -> Asking[Labeling]:
         """`label`, asking for what the network is to compute: `asking.together` answers several as a batch."""
-        stop = how.stop
+        if how.views:
+            return (yield from self._viewed(image, how, given))
+        stop, scale = how.stop, how.zoom
         wanted, record = stop.steps or self.card.steps, every_whole(how.record, "record")
         finely = self.takes_steps_at_once(how, given)
-        source = Source(image, self.card, self.dims, given.where, how.scale)
+        source = Source(image, self.card, self.dims, given.where, scale)
         if finely:
             *before, last = self._finer(source, [*(n for n in record if n <= wanted), wanted], how)
             return replace(last, recorded={one.steps: one.labels for one in (*before, last) if one.steps in record})
         refinement = self._refinement(source, how, given)
         small = len(self.classes) * prod(refinement.cells) <= _KEEP_VALUES
         kept = (small if how.keep is None else how.keep) or stop.open or how.trace
-        canvas = Canvas(refinement, source.own, how.scale, record)
+        canvas = Canvas(refinement, source.own, scale, record)
+        if (watch := given.watch) is not None and not stop.open:
+            refinement.watch = lambda done: watch(done * given.share / wanted)
         settled = yield from stop.running(refinement, canvas, wanted, kept)
         labels = canvas.final()
         recorded = {step: shown for step, shown in canvas.recorded.items() if step <= refinement.steps}  # tiles may go on too far
-        return self._labeling(labels, refinement, settled, given.hints, how.scale, recorded)
+        return self._labeling(labels, refinement, settled, given.hints, scale, recorded)
 
     def label_batch(
         self, images: Sequence[Any], steps: int | None = None, *, starts: Sequence[Any] | None = None,
@@ -141,7 +149,7 @@ class Model(Ready):
             RetintError: something does not fit; of the first image for which it does not.
         """
         if isinstance(images, np.ndarray | Tensor):
-            raise RetintError("images: found one array; expected a list of images")
+            raise RetintError("images: found one array; expected a list of images: list(x) of a batch")
         given = {"images": images} | {what: maps for what, maps in (("starts", starts), ("hints", hints)) if maps is not None}
         for what, several in given.items():
             if not isinstance(several, Sequence | np.ndarray | Tensor) or isinstance(several, str):
@@ -167,7 +175,7 @@ class Model(Ready):
 
     def refinements(
         self, image: Any, *, start: Any = None, hints: Any = None, tile: TileSide | None = None, precision: Precision | None = None,
-        scale: float = 1.0, at: Sequence[int] | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
+        scale: Scale = 1.0, at: Sequence[int] | None = None, way: Way = "upsample", resolution: int = 1, prior: bool = False,
         doubt: bool = False, where: str | Path = "image",
     ) -> Iterator[Labeling]:  # fmt: skip
         """One estimate after another, for as long as one asks; arguments as for `label`.
@@ -180,26 +188,12 @@ class Model(Ready):
         """
         at = None if at is None else every_whole(at, "at")
         how = How(scale=scale, tile=tile, precision=precision, way=way, resolution=resolution, prior=prior, trace=doubt)
-        given = Given(start, hints, where)
-        finely = self.takes_steps_at_once(how, given)
-        source = Source(image, self.card, self.dims, where, scale)
-        targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
-        if finely:
-            groups = ([target] for target in targets) if at is None else [sorted(set(at))] if at else []
-            for group in groups:
-                yield from self._finer(source, group, how)
-            return
-        refinement = self._refinement(source, how, given)
-        for target in targets:
-            while (left := target - refinement.steps) > 0:
-                refinement.advance(left if refinement.whole else min(left, refinement.sweep))
-            labels = Canvas(refinement, source.own, scale).final()
-            yield self._labeling(labels, refinement, refinement.changes[-1] == 0, hints, scale, {})
+        yield from self._refinements(image, how, Given(start, hints, where), at)
 
     def session(
         self, image: Any, *, steps: int | None = None, start: Any = None, tile: TileSide | None = None,
-        precision: Precision | None = None, scale: float = 1.0, most_bytes: int = MOST_BYTES, where: str | Path = "image",
-    ) -> Session:  # fmt: skip
+        precision: Precision | None = None, scale: Scale = 1.0, most_bytes: int = MOST_BYTES, where: str | Path = "image",
+    ) -> Session | ViewSession:  # fmt: skip
         """An image to be corrected by strokes, each of which costs only what it changes; arguments as for `label`.
 
         Args:
@@ -210,20 +204,28 @@ class Model(Ready):
             RetintError: it would keep more, or the model has no steps that could be kept.
         """
         wanted, pixels = Stop(steps).steps or self.card.steps, as_array(image, self.dims, self.card.channels, where)
-        own, pixel = pixels.shape[:-1], pixels.dtype.itemsize * pixels.shape[-1]
-        keeps = needed(self.network(precision), own, pixel, wanted, start is not None, scale, self.name)
+        views = views_of(scale)
+        keeps = self.session_bytes(
+            pixels.shape, wanted, started=start is not None, precision=precision, scale=views, dtype=pixels.dtype
+        )
         if keeps > most_bytes:
             raise RetintError(
-                f"{where}: a session of {' x '.join(map(str, own))} pixels and {wanted} steps would keep {keeps / 1e9:.2f} GB, "
+                f"{where}: a session of {' x '.join(map(str, pixels.shape[:-1]))} pixels and {wanted} steps would keep {keeps / 1e9:.2f} GB, "
                 f"{most_bytes / 1e9:.2f} are allowed; cut the image, take fewer steps or a smaller scale, or raise most_bytes"
             )
-        source = Source(pixels.copy(), self.card, self.dims, where, scale)
-        refinement = self._refinement(source, How(tile=tile, precision=precision), Given(start))
-        return Session(refinement, wanted, self.classes, scale, self.card.temperature)
+        how, sessions = How(tile=tile, precision=precision, scale=views), []
+        for view in views:
+            source = Source(view.seen(pixels, -2).copy(), self.card, self.dims, where, view.scale)
+            begin = start_seen(start, view, "start") if how.views else start
+            refinement = self._refinement(source, how, Given(begin))
+            sessions.append(
+                Session(refinement, wanted, self.classes, view.scale, self.card.temperature, logs=bool(how.views))
+            )
+        return ViewSession(sessions, views) if how.views else sessions[0]
 
     def session_bytes(
         self, shape: Sequence[int], steps: int | None = None, *, started: bool = False, precision: Precision | None = None,
-        scale: float = 1.0, dtype: Any = np.uint8,
+        scale: Scale = 1.0, dtype: Any = np.uint8,
     ) -> int:  # fmt: skip
         """Bytes that a session keeps: the context, the estimates of every step, labels, hints and the image itself.
 
@@ -240,8 +242,11 @@ class Model(Ready):
         sizes, wanted = every_whole(shape, "shape"), Stop(steps).steps or self.card.steps
         if len(sizes) not in (self.dims, self.dims + 1):
             raise RetintError(f"shape {tuple(sizes)}: expected {self.dims} axes, and one for channels at most")
-        pixel = np.dtype(dtype).itemsize * prod(sizes[self.dims :])
-        return needed(self.network(precision), sizes[: self.dims], pixel, wanted, started, scale, self.name)
+        own, pixel = sizes[: self.dims], np.dtype(dtype).itemsize * prod(sizes[self.dims :])
+        several = How(scale=scale).views
+        logs = 4 * len(self.classes) * prod(own) if several else 0
+        each = (logs + needed(self.network(precision), own, pixel, wanted, started, v.scale, self.name) for v in views_of(scale))
+        return sum(each) + (prod(own) if several else 0)
 
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int | None = None, **options: Any
@@ -253,16 +258,74 @@ class Model(Ready):
             frames: images of one size, in the order of time, from anything that can be gone through.
             steps: for the first frame, and the first after a cut; the card says how many by default.
             frame_steps: for every other frame; one, or more where one is not enough, by default.
-            options: see `VideoLabeler`, which also tells cuts and flicker.
+            options: see `VideoLabeler`, which also tells cuts and flicker; among them `budget`, seconds for every frame.
+
+        Raises:
+            RetintError: an option that films do not have; before the first frame is taken.
         """
-        video = VideoLabeler(self, steps, frame_steps, **options)
-        yield from map(video.label, frames)
+        return map(VideoLabeler(self, steps, frame_steps, **options).label, frames)
+
+    def _refinements(self, image: Any, how: How, given: Given, at: Sequence[int] | None) -> Iterator[Labeling]:
+        if how.views:
+            for several in zip(*(self._refinements(*one, at) for one in self._seen(image, how, given)), strict=True):
+                yield self._together(several, how, given)
+            return
+        finely, scale = self.takes_steps_at_once(how, given), how.zoom
+        source = Source(image, self.card, self.dims, given.where, scale)
+        targets: Iterable[int] = itertools.count(1) if at is None else sorted(set(at))
+        if finely:
+            groups = ([target] for target in targets) if at is None else [sorted(set(at))] if at else []
+            for group in groups:
+                yield from self._finer(source, group, how)
+            return
+        refinement = self._refinement(source, how, given)
+        for target in targets:
+            while (left := target - refinement.steps) > 0:
+                refinement.advance(left if refinement.whole else min(left, refinement.sweep))
+            labels = Canvas(refinement, source.own, scale).final()
+            yield self._labeling(labels, refinement, refinement.changes[-1] == 0, given.hints, scale, {})
+
+    def _viewed(self, image: Any, how: How, given: Given) -> Asking[Labeling]:
+        """`labelling` of several views: each goes on and ends by itself."""
+        found, record = [], every_whole(how.record, "record")
+        for one in self._seen(image, replace(how, record=()), given):
+            found.append((yield from self.labelling(*one)))
+        result = self._together(found, how, given)
+        if at := [step for step in record if step <= result.steps]:
+            again = self._refinements(image, replace(how, steps=None, until_settled=False, budget=None, tolerance=None), given, at)
+            result = replace(result, recorded={one.steps: one.labels for one in again})
+        return result
+
+    def _seen(self, image: Any, how: How, given: Given) -> list[tuple[Any, How, Given]]:
+        """What each view is given of an image and what comes with it; a budget is shared by their pixels.
+
+        Raises:
+            RetintError: a record of doubt is asked for, which several views do not have.
+        """
+        if how.trace:
+            raise RetintError("a record of doubt: not possible with several scales; leave one of them out")
+        pixels = as_array(image, self.dims, self.card.channels, given.where)
+        hints = None if given.hints is None else array_of(given.hints, given.called[1])
+        all_, seen = sum(view.scale**self.dims for view in how.views), []
+        for view in how.views:
+            share = view.scale**self.dims / all_
+            budget = None if how.budget is None else how.budget * share
+            start = start_seen(given.start, view, given.called[0])
+            its = replace(given, start=start, hints=view.seen(hints), share=share)
+            seen.append((view.seen(pixels, -2), replace(how, scale=view.scale, budget=budget, keep=True), its))
+        return seen
+
+    def _together(self, found: Sequence[Labeling], how: How, given: Given) -> Labeling:
+        hints = None if given.hints is None else array_of(given.hints, given.called[1]).astype(np.uint8)
+        result = combined(found, how.views, hints)
+        small = len(self.classes) * result.labels.size <= _KEEP_VALUES
+        return result if (small if how.keep is None else how.keep) else replace(result, estimate=None)
 
     def _finer(self, source: Source, steps: Sequence[int], how: How) -> Iterator[Labeling]:
         """The labelings after some numbers of steps, by a way that takes all of them at once."""
         network, wanted = self.network(how.precision), sorted(set(steps))
         found = finer(network, source, wanted[-1], how.way, how.resolution, wanted, _PIECE_BYTES)
-        return found.labelings(source.own, self.classes, how.scale, self.card.temperature)
+        return found.labelings(source.own, self.classes, how.zoom, self.card.temperature)
 
     def _prior(self, refinement: Refinement) -> Tensor:
         """The logarithm of the classes' probabilities in the whole image, (K,)."""
@@ -310,11 +373,13 @@ class Model(Ready):
 
 
 def load(name: str | Path, device: str = "auto", precision: Precision = "auto", backend: Backend = "auto") -> Model:
-    """The model of a bundled name, a file, or a hub id.
+    """The model of a bundled name, a file, or a hub id. Threads may share it, and pickle takes it to other processes; one that is
+    forked computes with one thread.
 
     Raises:
         RetintError: there is none, or the file is no model.
     """
+    mind_forks()
     path = find_model(name)
     tensors, card = load_model(path)
     try:

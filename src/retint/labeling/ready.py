@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,10 @@ class Ready:
             scale: at which it is labelled.
         """
         return spacing_advice(self.card, self.name, spacing, unit, where, scale)
+
+
+@cache
+def mind_forks() -> None:
+    """Let every process that is forked from this one compute with one thread: torch's others stay behind, and it would wait for them for ever."""
+    if hasattr(os, "register_at_fork"):  # Windows forks none
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))

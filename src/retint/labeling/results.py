@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..images import (
     write_volume_labels,
     write_volume_probabilities,
 )
+from ..images.geo_regions import GeoRegions
 from ..pictures import doubt_palette
 from .drawing import overlay_of, strip_of
 from .labels import Labeling
@@ -38,7 +40,7 @@ def write_results(
         labeling: of the image.
         image: its pixels, and of a volume its place, which is kept.
         files: by what they hold; see `outputs`.
-        reader: of an image whose format is read by region: its labels have that format.
+        reader: of an image whose format is read by region: its labels have that format; of a GeoTIFF, all but pictures lies where it does.
         doubt: of every pixel from 0 to 255, if it is wanted.
     """
     pixels, palette, volume = image.pixels, list(model.card.colours), model.dims == 3
@@ -47,20 +49,18 @@ def write_results(
     if "strip" in files:
         write_image(files["strip"], strip_of(model, pixels, labeling))
     if "probabilities" in files:
-        if volume:
-            write_volume_probabilities(files["probabilities"], labeling.probabilities, model.classes, image)
-        else:
-            write_probabilities(files["probabilities"], labeling.probabilities, model.classes)
-        if labeling.estimate is None:
-            pass
-        elif volume:
-            grid = _grid_of(labeling, labeling.estimate, image)
-            write_volume_probabilities(files["estimate"], labeling.estimate, model.classes, grid)
-        else:
-            write_probabilities(files["estimate"], labeling.estimate, model.classes)
-    if doubt is not None and volume:
+        _write_planes(model, labeling.probabilities, files["probabilities"], image, reader)
+        if labeling.estimate is not None:
+            grid = _grid_of(labeling, labeling.estimate, image) if volume else image
+            cell = [n / cells for n, cells in zip(labeling.labels.shape, labeling.covered, strict=True)]
+            _write_planes(model, labeling.estimate, files["estimate"], grid, reader, cell)
+    if doubt is None:
+        pass
+    elif volume:
         write_volume_labels(files["doubt"], doubt, doubt_palette(), image)
-    elif doubt is not None:
+    elif isinstance(reader, GeoRegions):
+        reader.write_labels(files["doubt"], HeldLabels(doubt), doubt_palette())
+    else:
         write_labels(files["doubt"], doubt, doubt_palette())
     if volume:
         write_volume_labels(files["labels"], labeling.labels, palette, image)
@@ -68,6 +68,18 @@ def write_results(
         reader.write_labels(files["labels"], HeldLabels(labeling.labels), palette)
     else:
         write_labels(files["labels"], labeling.labels, palette)
+
+
+def _write_planes(
+    model: Model, planes: NDArray[np.float32], file: Path, grid: Volume, reader: RegionReader | None, cell: Sequence[float] = (1.0, 1.0)
+) -> None:  # fmt: skip
+    """Probabilities: those of a volume on a grid, those of an image for cells of so many of its rows and columns."""
+    if model.dims == 3:
+        write_volume_probabilities(file, planes, model.classes, grid)
+    elif isinstance(reader, GeoRegions):
+        reader.write_probabilities(file, planes, model.classes, (cell[0], cell[1]))
+    else:
+        write_probabilities(file, planes, model.classes)
 
 
 def _grid_of(labeling: Labeling, estimate: NDArray[np.float32], image: Volume) -> Volume:

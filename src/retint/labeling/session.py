@@ -22,6 +22,7 @@ from .source import array_of
 from .starts import UNKNOWN, LabelMap
 from .strokes import Stroke, paint
 from .tiles import Box, Tile, slices
+from .views import log_y
 
 MOST_BYTES = 4 << 30
 """What a session may keep, unless asked for more."""
@@ -43,11 +44,16 @@ class Session:
         classes: names.
         scale: at which the image is labelled.
         temperature: of the model's card, for probabilities.
+        logs: keep log Y at every pixel too, (K, pixels ...) float32: what several views are put together from.
+
+    Attributes:
+        logs: that, or nothing, (0, pixels ...).
     """
 
     def __init__(
-        self, begun: Refinement, steps: int, classes: tuple[str, ...], scale: float = 1.0, temperature: float = 1.0
-    ) -> None:
+        self, begun: Refinement, steps: int, classes: tuple[str, ...], scale: float = 1.0, temperature: float = 1.0,
+        logs: bool = False,
+    ) -> None:  # fmt: skip
         network, source = begun.network, begun.source
         self._source, self._classes, self._scale, self._strides = source, classes, scale, network.strides
         self._steps, self._temperature = steps, temperature
@@ -56,6 +62,7 @@ class Session:
         self._kept = KeptSteps(network, source, begun.start, drawn_on, begun.tile, steps)
         self._pixels = Pixels(source.own, self._kept.cells, self._strides, scale)
         self._labels = np.empty(source.own, np.uint8)
+        self.logs = np.empty((len(classes) if logs else 0, *source.own), np.float32)
         self._past: list[tuple[Stroke, ...]] = [()]
         self._now = 0
         self._show([tuple((0, n) for n in self._kept.cells)])
@@ -83,7 +90,7 @@ class Session:
     @property
     def bytes(self) -> int:
         """What the arrays that it keeps take: see `needed`."""
-        return self._kept.bytes + self._labels.nbytes + self._hints.nbytes + self._source.bytes
+        return self._kept.bytes + self._labels.nbytes + self.logs.nbytes + self._hints.nbytes + self._source.bytes
 
     @property
     def labeling(self) -> Labeling:
@@ -107,7 +114,7 @@ class Session:
         Raises:
             RetintError: no such class, or nothing is drawn inside the image.
         """
-        return self._become((*self.strokes, Stroke.line(self._index(label), points, width, self._source.own)))
+        return self._become((*self.strokes, Stroke.line(self.index(label), points, width, self._source.own)))
 
     def add(self, hints: Any) -> tuple[slice, ...]:
         """Add the known pixels of a label map, integers of the image's size with 255 elsewhere, as one stroke.
@@ -175,7 +182,12 @@ class Session:
         self._steps += steps
         return self._show([tuple((0, n) for n in self._kept.cells)])
 
-    def _index(self, label: int | str) -> int:
+    def index(self, label: int | str) -> int:
+        """Of a class, by its index or its name.
+
+        Raises:
+            RetintError: the model has none such.
+        """
         if isinstance(label, str) and label in self._classes:
             return self._classes.index(label)
         if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(self._classes):
@@ -219,6 +231,8 @@ class Session:
                 estimate = cut(self._kept.estimates[-1], part.outer).cpu()
                 where = self._pixels.of(part)
                 self._labels[where] = self._pixels.labels_in(part, estimate).numpy()
+                if len(self.logs):
+                    self.logs[(slice(None), *where)] = log_y(self._pixels.scores(part, estimate)).numpy()
                 written.append(where)
         for where in written:
             hints = self._hints[where]

@@ -237,9 +237,10 @@ def as_array(image: Any, dims: int, channels: int, where: str | Path) -> NDArray
     if image is None or isinstance(image, str | PurePath):
         raise RetintError(f"{where}: found {'nothing' if image is None else f'the path {image}'}; expected an array: open the file, such as with PIL.Image.open")
     pixels: NDArray[Any] = array_of(image, where)
+    found = f"{where}: {'a tensor' if isinstance(image, Tensor) else 'an array'} of shape {pixels.shape}"
+    _check_order(pixels.shape, isinstance(image, Tensor), dims, channels, found)
     if isinstance(image, Tensor) and image.dim() == dims + 1:
         pixels = np.moveaxis(pixels, 0, -1)
-    found = f"{where}: an array of shape {pixels.shape}"
     flat = pixels.ndim == 3 and pixels.shape[2] in (3, 4) and min(pixels.shape[:2]) > _MOST_CHANNELS
     if dims == 3 and (pixels.ndim == 2 or flat):
         raise RetintError(
@@ -248,8 +249,9 @@ def as_array(image: Any, dims: int, channels: int, where: str | Path) -> NDArray
         )
     deep = pixels.ndim == 3 and pixels.shape[2] > _MOST_CHANNELS and pixels.shape[2] != channels
     if dims == 2 and (pixels.ndim == 4 or deep):
+        kind, batch = ("a volume or a batch", "label_batch(list(x)), or ") if pixels.ndim == 4 else ("a volume", "")
         raise RetintError(
-            f"{found} is a volume; the model labels 2-D images: give it the slices one by one, or use a 3-D model"
+            f"{found} is {kind}; the model labels 2-D images: {batch}give it the slices one by one, or use a 3-D model"
         )
     if pixels.ndim == dims:
         pixels = pixels[..., None]
@@ -258,3 +260,23 @@ def as_array(image: Any, dims: int, channels: int, where: str | Path) -> NDArray
     if pixels.dtype.kind not in "uifb":
         raise RetintError(f"{where}: pixels of type {pixels.dtype}; expected uint8, uint16 or float32")
     return pixels
+
+
+def _check_order(shape: tuple[int, ...], tensor: bool, dims: int, channels: int, found: str) -> None:
+    """Whether the axes are those of one image, in their order, as far as their lengths tell.
+
+    Raises:
+        RetintError: the channels are at the other end, or there is an axis for several images.
+    """
+    if len(shape) == dims + 2 and shape[0] == 1:
+        raise RetintError(f"{found} is a batch of one; expected one image: give x[0], or label_batch(list(x))")
+    if len(shape) != dims + 1:
+        return
+    few = {1, 3, 4, channels}
+    first, last = shape[0] in few, shape[-1] in few
+    if tensor and last and not first and shape[0] > _MOST_CHANNELS:
+        order = ", ".join(map(str, (dims, *range(dims))))
+        raise RetintError(f"{found} has its channels last; tensors have channels first: give x.permute({order})")
+    if not tensor and first and not last and shape[-1] > _MOST_CHANNELS:
+        order = ", ".join(map(str, (*range(1, dims + 1), 0)))
+        raise RetintError(f"{found} has its channels first; arrays have channels last: give x.transpose({order})")

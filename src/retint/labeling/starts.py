@@ -46,15 +46,17 @@ class LabelMap:
             raise RetintError(
                 f"{what}: {labels.dtype} of shape {labels.shape}; expected integer labels ({_AXES[len(size)]})"
             )
+        low, high = UNKNOWN, 0
         for band in bands(labels.shape):
             part = labels[band]
-            known = part != UNKNOWN
-            low, high = int(part.min()), int(np.max(part, where=known, initial=0))
-            if low < 0 or high >= classes:
-                raise RetintError(
-                    f"{what}: label {high if high >= classes else low} found; the model's classes are 0 to {classes - 1}, and 255 "
-                    "is unknown"
-                )
+            low = min(low, int(part.min()))
+            high = max(high, int(np.max(part, where=part != UNKNOWN, initial=0)))
+        if low < 0 or high >= classes:
+            from_1 = "; 0 is nowhere in it: if it counts from 1, as ilastik does, subtract 1" if low > 0 and high == classes else ""
+            raise RetintError(
+                f"{what}: label {high if high >= classes else low} found; the model's classes are 0 to {classes - 1}, and 255 "
+                f"is unknown{from_1}"
+            )
         self._labels, self._classes, self._size, self._strides = labels, classes, size, strides
 
     def estimate(self, box: Box) -> Tensor:

@@ -66,6 +66,11 @@ class Stroke:
         labels = np.where(drawn, np.uint8(label), np.uint8(UNKNOWN))
         return cls._cut(labels, begin, "points: nothing is drawn inside the image's", size)
 
+    def mirrored(self, columns: int) -> Stroke:
+        """The stroke on the image's mirror image, which has so many columns."""
+        *before, (first, end) = self.box
+        return Stroke((*before, (columns - end, columns - first)), self.labels[..., ::-1])
+
     @classmethod
     def pixels(cls, labels: NDArray[Any]) -> Stroke:
         """The known pixels of a label map of the image's size, 255 elsewhere.

@@ -3,6 +3,7 @@ step is enough."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from .motion import motion, moved, small_picture
 from .pixels import bands
 from .source import array_of
 from .stopping import Stop
+from .views import only
 
 if TYPE_CHECKING:
     from .model import Model
@@ -35,6 +37,8 @@ it moves by 0.09, the last one tells too little (`benchmarks/video.py`).
 CUT = 0.4
 """Share of a frame that has to differ from the last one to count as a cut in the film."""
 
+_OPTIONS = ("tile", "precision", "scale", "prior")
+_LEAST = 1e-6  # seconds; a frame is given one step in any case
 _CELLS = 16  # a frame is compared with the last one in this many parts a side
 _OTHER = 0.1  # difference of a part's mean, on the unit scale, from which on it shows something else
 _STILL = 0.02  # difference of a pixel, on the unit scale, up to which it hardly changed
@@ -67,6 +71,7 @@ class VideoLabeler:
         steps: for the first frame, and the first after a cut; the model's card says how many by default.
         frame_steps: for every other frame. By default one, and as many as for the first where that one moves the estimate by
             more than 0.05 (see `MOVED`).
+        budget: seconds for every frame, the first too: as many steps as fit, at least one. In place of `steps` and `frame_steps`.
         still: take the last frame's labels where they lay; otherwise they are moved as the picture did (see `motion`).
         start: where the first frame begins; see `Model.label`.
         cut: share of a frame, 0 to 1; 1 for a film without cuts.
@@ -79,20 +84,30 @@ class VideoLabeler:
         flicker: how much labels changed from frame to frame, cuts left out.
 
     Raises:
-        RetintError: no steps, or a cut outside 0 to 1.
+        RetintError: no steps, a cut outside 0 to 1, or an option that films do not have.
     """
 
     def __init__(
-        self, model: Model, steps: int | None = None, frame_steps: int | None = None, *, still: bool = False, start: Any = None,
-        cut: float = CUT, **options: Any,
+        self, model: Model, steps: int | None = None, frame_steps: int | None = None, *, budget: float | None = None,
+        still: bool = False, start: Any = None, cut: float = CUT, **options: Any,
     ) -> None:  # fmt: skip
         refuse(model)
-        steps = Stop(steps).steps
+        if others := [name for name in options if name not in _OPTIONS]:
+            raise RetintError(
+                f"{' and '.join(others)}: not for films; expected budget, still, start, cut, {', '.join(_OPTIONS)}: leave it out"
+            )
+        if budget is not None and (steps, frame_steps) != (None, None):
+            raise RetintError(
+                f"--budget {budget}: says how many steps a frame takes; leave it out, or the numbers of steps"
+            )
+        steps = Stop(steps, budget=budget).steps
         frame_steps = None if frame_steps is None else whole(frame_steps, "--frame-steps")
         real(cut, "cut", 0, 1)
+        only(options.get("scale", 1.0), "films are")
         self.frames, self.cuts, self.further, self.flicker = 0, list[int](), list[int](), Flicker()
         self._model, self._steps, self._frame_steps, self._start = model, steps, frame_steps, start
-        self._still, self._cut, self._options = still, cut, options
+        self._budget, self._still, self._cut, self._options = budget, still, cut, options
+        self._came = 0.0
         self._last: tuple[NDArray[Any], Look, Labeling] | None = None
 
     def label(self, frame: Any) -> Labeling:
@@ -104,10 +119,11 @@ class VideoLabeler:
         Raises:
             RetintError: another size, or no image for the model.
         """
+        self._came = time.perf_counter()
         pixels = _array(frame)
         where = f"frame {self.frames}"
         if self._last is None:
-            labeling = self._model.label(pixels, self._steps, start=self._start, where=where, **self._options)
+            labeling = self._labelled(pixels, self._steps, self._start, where)
             look = look_of(pixels, where)
         else:
             before, last_look, last = self._last
@@ -118,7 +134,7 @@ class VideoLabeler:
             look = look_of(pixels, where)
             if differing(last_look, look) > self._cut:
                 self.cuts.append(self.frames)
-                labeling = self._model.label(pixels, self._steps, where=where, **self._options)
+                labeling = self._labelled(pixels, self._steps, None, where)
             else:
                 labeling = self._on(pixels, last if self._still else carried(last, last_look, look), where)
                 self._count(before, pixels, last, labeling)
@@ -126,10 +142,15 @@ class VideoLabeler:
         self.frames += 1
         return labeling
 
+    def _labelled(self, pixels: NDArray[Any], steps: int | None, start: Any, where: str) -> Labeling:
+        """A frame after so many steps, or what is left of its time since it came."""
+        left = None if self._budget is None else max(self._budget - (time.perf_counter() - self._came), _LEAST)
+        return self._model.label(pixels, steps, start=start, budget=left, where=where, **self._options)
+
     def _on(self, pixels: NDArray[Any], start: Labeling, where: str) -> Labeling:
         """A frame that begins from the last one's labels."""
-        if self._frame_steps is not None:
-            return self._model.label(pixels, self._frame_steps, start=start, where=where, **self._options)
+        if self._frame_steps is not None or self._budget is not None:
+            return self._labelled(pixels, self._frame_steps, start, where)
         at = 1, self._steps or self._model.card.steps
         estimates = self._model.refinements(pixels, start=start, at=at, where=where, **self._options)
         one = next(estimates)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..data import Dataset
 from ..errors import RetintError
 from ..modelfile import find_model, load_model
 from ..network import CATALOGUE, Architecture, RecurrentNetwork, build
@@ -20,13 +21,16 @@ _LEAST = 0.02
 """Share of the weights below which beginning from a model is surely a mistake."""
 
 
-def architecture_of(name: str | Path) -> str | None:
+def architecture_of(name: str | Path, data: Dataset) -> str | None:
     """The name of a trained model's architecture, if the catalogue has it.
 
     Raises:
-        RetintError: no such model.
+        RetintError: no such model, or it is one of images and the data are volumes, or the other way round.
     """
     _, card = load_model(find_model(name, "--from"))
+    if card.architecture.get("dims", 2) != data.dims:
+        its, held, mend = ("images", "volumes", "save its slices as images, or ") if data.dims == 3 else ("volumes", "images", "")
+        raise RetintError(f"--from {name}: is a model of {its}; {data.root} holds {held}: {mend}train without --from")
     found = str(card.architecture.get("name"))
     return found if found in CATALOGUE else None
 

@@ -1,26 +1,16 @@
-"""What a training run is told, and what it chooses where it is told nothing."""
+"""What a training run is told, and where it keeps its files."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from ..data import Pair, choose_stride
 from ..errors import RetintError
-from ..images import read_volume_labels
-from ..network import Geometry
 from ..numbers import every_whole, real, whole
 from .augment import Augmentation
-from .survey import Survey
 
-_CROPS = {8: 320, 4: 288, 2: 192, 1: 128}  # rows or columns of a view, by the stride of the label grid
-_SLICES, _VOXELS = 16, {1: 16 * 96 * 96, 2: 16 * 160 * 160}  # of a view of a volume, by the stride in the plane
-_VOLUMES = 4  # looked at for their shape
 _Labels = Literal["pixels", "some", "tags"]
 
 
@@ -101,54 +91,6 @@ class Settings:
         known = {f.name for f in fields(cls)}
         data = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
         return cls(**{**data, "augmentation": Augmentation(**data["augmentation"])})
-
-
-def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None) -> str:
-    """The small architecture with the coarsest label grid that these labels bear, or one for volumes.
-
-    Args:
-        pairs: the images to learn from, or the volumes.
-        classes: K.
-        spacing: of volumes, from one voxel to the next along slices, rows and columns; if not known, volumes of fewer
-            than a quarter as many slices as rows are taken for ones of thick slices.
-
-    Returns:
-        A name in the catalogue: for volumes `slices-2` where slices are more than twice as thick as pixels, `volume-2`
-        where they are not.
-
-    Raises:
-        RetintError: labels cannot be read.
-    """
-    if pairs[0].dims == 2:
-        return f"small-{choose_stride(pairs, classes)}"
-    if spacing is not None:
-        thick = spacing[0] > 2 * max(spacing[1:])
-    else:
-        slices, rows, _ = np.median([read_volume_labels(pair.labels).pixels.shape for pair in pairs[:_VOLUMES]], 0)
-        thick = slices < rows / 4
-    return "slices-2" if thick else "volume-2"
-
-
-def choose_crop(survey: Survey, geometry: Sequence[Geometry]) -> tuple[int, ...]:
-    """The size of a view: as the label grid wants it, no larger than the images, in whole periods (one at least).
-
-    Views of volumes have up to 16 slices and as many rows and columns as keep the work of a view in bounds.
-
-    Args:
-        survey: of the training images.
-        geometry: of the architecture along each axis.
-
-    Returns:
-        Rows and columns, or slices, rows and columns.
-    """
-    if len(geometry) == 2:
-        sizes = [max(_CROPS.get(g.stride, 256), 2 * g.receptive_field(3) if g.rescales else 0) for g in geometry]
-    else:
-        slices = min(_SLICES, survey.size[0])
-        sizes = [slices, *(math.isqrt(_VOXELS.get(g.stride, _VOXELS[2]) // slices) for g in geometry[1:])]
-    return tuple(
-        max(min(most, n) // g.period, 1) * g.period for most, n, g in zip(sizes, survey.size, geometry, strict=True)
-    )
 
 
 def check_suffix(out: Path) -> None:

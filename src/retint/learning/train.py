@@ -17,8 +17,9 @@ from torch import Tensor
 from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, open_dataset
 from ..errors import RetintError, reason_of
 from ..modelfile import save_model
-from ..network import Geometry, architecture, build, weights
+from ..network import build, weights
 from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
+from ..numbers import finite
 from ..scoring import Temperature
 from ..wholefile import check_folder
 from .average import Average
@@ -31,6 +32,7 @@ from .checkpoint import (
     refuse_other_settings,
     save_checkpoint,
 )
+from .defaults import filled
 from .examples import Batches, Examples, chance
 from .machine import check_devices, open_fabric
 from .material import card_of, parts
@@ -39,12 +41,11 @@ from .objective import Objective
 from .presses import Presses
 from .progress import Progress
 from .schedule import groups, schedule
-from .settings import Settings, check_suffix, checkpoint_path, choose_arch, choose_crop, log_paths
+from .settings import Settings, check_suffix, checkpoint_path, log_paths
 from .survey import survey
 from .tags import Mixed, TaggedBatches, TagObjective, Unlabelled
 from .validate import validate
 
-_DEFAULT_EPOCHS = 60.0
 _CHECKPOINT_SECONDS = 120.0
 _LEAST_VIEWS = 200
 
@@ -156,25 +157,11 @@ class Run:
         self.data, self.out, self.say = data, out, say
         self.learn, self.held = Examples(learn, channels, classes), Examples(held, channels, classes)
         seen = survey(self.learn if learn else Examples([Unlabelled.of(one) for one in tagged], channels, classes))
-        upright = seen.upright or not learn
-        wanted = settings.arch or (architecture_of(settings.start) if settings.start else None)
-        arch = architecture(wanted or (choose_arch(learn, classes, checked.spacing) if learn else "small-4"))
-        if arch.dims != data.dims:
-            raise RetintError(
-                f"--arch {arch.name}: for {'volumes' if arch.dims == 3 else 'images'}; {data.root} holds "
-                f"{'volumes' if data.dims == 3 else 'images'}: `retint archs` tells which suit"
-            )
-        if tagged and arch.instances:
-            raise RetintError(f"--labels tags: {arch.name} takes a fixed number of steps at once; give another --arch")
-        crop = settings.crop or choose_crop(seen, [Geometry(arch, axis=axis) for axis in range(arch.dims)])
-        augmentation = replace(
-            settings.augmentation, any_way_up=settings.augmentation.any_way_up or not upright,
-            turn=settings.augmentation.turn if upright else 45.0,
-        )  # fmt: skip
-        if settings.epochs is None and settings.minutes is None:
-            settings = replace(settings, epochs=_DEFAULT_EPOCHS)
-        batch = settings.batch or (4 if arch.dims == 2 else 1)
-        self.settings = settings = replace(settings, arch=arch.name, crop=crop, batch=batch)
+        begun = architecture_of(settings.start, data) if settings.start and not resumed else None
+        settings, arch, augmentation = filled(settings, data, learn, bool(tagged), checked, seen, begun)
+        self.settings, crop, batch = settings, settings.crop, settings.batch
+        assert crop
+        assert batch
         self.fingerprint = fingerprint(data, learn, held, tagged, checked, seen)
         self.chosen = Chosen()
         counts = _counts(checked, learn, classes)
@@ -326,7 +313,7 @@ class Run:
             step = min(4, self.card.steps)
             with self.presses.ending(self._second), self.fabric.autocast():
                 found = validate(self.average.network, self.held, self.card.mean, self.card.std, (step,), most=24)
-                progress.score = score = _finite(found[step].miou())
+                progress.score = score = finite(found[step].miou(), 9)
             self._validation_seconds = self.clock() - began
         progress.note_epoch(score)
         progress.elapsed += self.clock() - began
@@ -352,7 +339,7 @@ class Run:
         fitted = Temperature()
         with self.fabric.autocast():
             confusions = validate(self.average.network, self.held, self.card.mean, self.card.std, steps, temperature=fitted)
-        self.progress.score = _finite(confusions[steps[-1]].miou())
+        self.progress.score = finite(confusions[steps[-1]].miou(), 9)
         if self.progress.score is None:  # nothing is labelled there
             return
         scores = {str(s): {"miou": c.miou(), "pixel_accuracy": c.pixel_accuracy()} for s, c in confusions.items()}
@@ -402,10 +389,6 @@ class Run:
                 f"{checkpoint_path(self.out)}: does not fit this version of Retint ({reason_of(error)}); --overwrite begins anew"
             ) from None
         self.say(f"continuing after {self.progress.iteration:,} iterations")
-
-
-def _finite(score: float) -> float | None:
-    return score if math.isfinite(score) else None
 
 
 def _counts(checked: Report, pairs: Sequence[Pair], classes: int) -> NDArray[np.int64]:

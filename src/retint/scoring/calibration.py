@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..numbers import finite
+
 _SMALLEST = 1e-12
 _ROUNDING = 1e-3  # by which a probability in float16 may miss 0 ... 1
 RANGE = (1 / 50, 50.0)
@@ -154,8 +156,8 @@ class Temperature:
         after = self.value(before)
         return {
             "temperature": round(after, 4), "pixels": len(self), "wrong": self.wrong(), "temperature_before": round(before, 4),
-            "ece_before": _rounded(self.calibration(before).error()), "ece": _rounded(self.calibration(after).error()),
-            "nll_before": _rounded(self.likelihood(before)), "nll": _rounded(self.likelihood(after)),
+            "ece_before": finite(self.calibration(before).error()), "ece": finite(self.calibration(after).error()),
+            "nll_before": finite(self.likelihood(before)), "nll": finite(self.likelihood(after)),
         }  # fmt: skip
 
     @property
@@ -195,7 +197,3 @@ def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Along the last axis."""
     y = np.exp(scores - scores.max(1, keepdims=True))
     return np.asarray(y / y.sum(1, keepdims=True))
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 6) if np.isfinite(value) else None

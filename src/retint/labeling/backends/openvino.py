@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
 
 from ...export.extras import package
 from ...export.folder import read_openvino
@@ -19,4 +21,10 @@ class OpenVino(Graphs):
         with ThreadPoolExecutor(1) as another:
             # compiling leaves the thread a stack for signals that is freed later; on the main thread, Ctrl-C would crash
             compiled = another.submit(core.compile_model, read_openvino(onnx), "CPU", options).result()
-        return lambda *arrays: compiled(list(arrays))[0]
+        one = Lock()  # a compiled model has one place for what it is given; what it gives is a copy
+
+        def run(*arrays: Any) -> Any:
+            with one:
+                return compiled(list(arrays))[0]
+
+        return run
