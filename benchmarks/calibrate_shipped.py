@@ -11,8 +11,8 @@ from pathlib import Path
 
 import retint
 from common import SETS, parser, set_of
-from retint.labeling.calibrate import save_calibrated
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.calibrate import save_calibrated
+from retint.labeling.judging.evaluate import evaluate
 from retint.modelfile import find_model
 
 

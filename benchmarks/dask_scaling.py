@@ -25,10 +25,10 @@ import numpy as np
 import retint
 from common import write
 from huge import make
+from retint.hardware import keep_memory
 from retint.images import open_regions
-from retint.labeling.cluster import label_on_cluster, local_cluster
-from retint.labeling.large import LargeWish
-from retint.network.hardware import keep_memory
+from retint.labeling.large.cluster import label_on_cluster, local_cluster
+from retint.labeling.large.image import LargeWish
 
 
 def labeller(name: str, side: int, steps: int, orders: Connection) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import retint
 from common import forest, forest_probabilities, parser, write
 from retint.data import open_dataset
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 from retint.learning import Settings, train
 from retint.learning.material import parts
 from retint.scoring import Confusion

@@ -25,11 +25,11 @@ import numpy as np
 
 import retint
 from common import peak_memory, write
+from retint.hardware import keep_memory
 from retint.images import open_regions, read_labels, regions
-from retint.labeling.lanes import lanes
-from retint.labeling.large import LargeWish, label_large
+from retint.labeling.large.image import LargeWish, label_large
+from retint.labeling.large.lanes import lanes
 from retint.labeling.plan import plan
-from retint.network.hardware import keep_memory
 
 BLOCK = 1024
 MODELS = ("street", "membrane", "vessel")

@@ -18,9 +18,9 @@ import retint
 from common import parser, reporter, write
 from retint.data import Pair, open_dataset
 from retint.data.folder import read_indices
-from retint.labeling.evaluate import evaluate
-from retint.labeling.layout import distances, layout_of_labels
-from retint.labeling.nextup import Candidate, next_images
+from retint.labeling.judging.evaluate import evaluate
+from retint.labeling.judging.layout import distances, layout_of_labels
+from retint.labeling.judging.nextup import Candidate, next_images
 from retint.learning import Settings, train
 
 FIRST, MORE, APART = 5, 10, 60

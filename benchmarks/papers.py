@@ -22,7 +22,7 @@ import torch
 import retint
 from common import RESULTS, parser, refuse_to_mix, reporter, with_earlier, write
 from retint.data import open_dataset
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 from retint.learning import Settings, train
 from retint.network import CATALOGUE, Geometry, RecurrentNetwork, build
 

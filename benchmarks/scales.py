@@ -11,7 +11,7 @@ from pathlib import Path
 
 import retint
 from common import SETS, parser, set_of, with_earlier, write
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 
 SCALES = ("0.75", "1", "1.25", "1.5", "2", "1,1m", "1,1.5", "1.25,1.75m")
 """Several with commas between are labelled once each and put together; m: mirrored."""

@@ -19,7 +19,7 @@ import numpy as np
 import retint
 from common import RESULTS, SEQUENCES, parser, reporter, write
 from retint.data import open_dataset
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 from retint.learning import Settings, train
 from retint.learning.augment import Augmentation
 

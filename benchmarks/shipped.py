@@ -13,7 +13,7 @@ import numpy as np
 import retint
 from common import RESULTS, SETS, forest, forest_probabilities, parser, set_of, write
 from retint.data import open_dataset
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 from retint.pictures import plot_confusion, plot_steps
 from retint.scoring import Confusion, RocAuc, components, partition_scores
 

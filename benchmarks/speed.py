@@ -15,10 +15,10 @@ import torch
 
 import retint
 from common import parser, write
+from retint.hardware import keep_memory
 from retint.labeling.source import Source
 from retint.modelfile import Card
 from retint.network import architecture, build
-from retint.network.hardware import keep_memory
 
 
 def seconds(call, least: float = 3.0) -> float:

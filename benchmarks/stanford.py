@@ -20,7 +20,7 @@ import retint
 from common import write
 from retint.data import folds, import_stanford, open_dataset
 from retint.labeling import Labeling
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 from retint.learning import Settings, train
 
 RESOLUTIONS = {"1/8": 8, "1/4": 4, "1/2": 2, "1/1": 1}

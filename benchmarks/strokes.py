@@ -38,7 +38,7 @@ import retint
 from common import RESULTS, parser, write
 from retint.data import open_dataset
 from retint.images import to_unit
-from retint.labeling.strokes import Stroke
+from retint.labeling.session.strokes import Stroke
 from retint.pictures.montage import montage
 from retint.pictures.palette import colourise
 from retint.scoring import Confusion

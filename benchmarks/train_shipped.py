@@ -21,8 +21,8 @@ from pathlib import Path
 
 import retint
 from common import parser, reporter, retina_parts
-from retint.labeling.calibrate import save_calibrated
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.calibrate import save_calibrated
+from retint.labeling.judging.evaluate import evaluate
 from retint.learning import Settings, train
 from retint.learning.augment import Augmentation
 from retint.learning.settings import checkpoint_path

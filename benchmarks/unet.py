@@ -29,9 +29,9 @@ from common import parser
 from retint.benching.peers import declare_operators
 from retint.data import class_weights, open_dataset
 from retint.errors import reason_of
+from retint.hardware import keep_memory, mixed
 from retint.images import to_unit
 from retint.learning.augment import Augmentation, view
-from retint.network.hardware import keep_memory, mixed
 
 PEAK, DECAY, WARM = 1e-3, 1e-4, 0.05
 PROCESSOR = torch.device("cpu")

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import RetintError
     from .labeling import Labeling, Model, load
-    from .labeling.dask_array import label_array
-    from .labeling.evaluate import evaluate
+    from .labeling.judging.evaluate import evaluate
+    from .labeling.large.dask_array import label_array
     from .learning import Settings, train
 
 __version__ = "0.1.0"
 __all__ = ["Labeling", "Model", "RetintError", "Settings", "evaluate", "label_array", "load", "train"]
 
 _HOMES = {
-    "Labeling": "labeling", "Model": "labeling", "load": "labeling", "evaluate": "labeling.evaluate",
-    "label_array": "labeling.dask_array", "RetintError": "errors",
+    "Labeling": "labeling", "Model": "labeling", "load": "labeling", "evaluate": "labeling.judging.evaluate",
+    "label_array": "labeling.large.dask_array", "RetintError": "errors",
     "Settings": "learning", "train": "learning",
 }  # fmt: skip
 

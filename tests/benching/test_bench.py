@@ -17,9 +17,9 @@ from retint.benching.training import Iterations
 from retint.benching.turns import Times
 from retint.cli.main import main
 from retint.errors import RetintError
+from retint.hardware import compute_dtype, threads_of
 from retint.network import build
 from retint.network.catalogue import CATALOGUE
-from retint.network.hardware import compute_dtype, threads_of
 from retint.network.work import work
 
 TINY = Options(

@@ -9,8 +9,8 @@ from PIL import Image
 
 from made import model_file
 from retint.cli.main import main
-from retint.labeling import files
-from retint.labeling.files import Outcome, Wish
+from retint.labeling.files import images as files
+from retint.labeling.files.images import Outcome, Wish
 
 
 @pytest.fixture

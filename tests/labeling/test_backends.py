@@ -11,11 +11,11 @@ import torch
 
 from made import make_model
 from retint.errors import RetintError
+from retint.hardware import channels_last, laid_out
 from retint.labeling import Model
 from retint.labeling.backends import FLOAT32, engine
 from retint.labeling.backends.fused import FinerReadout, Fused, possible
 from retint.network import CATALOGUE, architecture, build
-from retint.network.hardware import channels_last, laid_out
 
 GRAPHS = list(FLOAT32)
 

@@ -10,7 +10,7 @@ from retint.errors import RetintError
 from retint.images import image_size, read_labels
 from retint.labeling.asking import Ask, alone, together
 from retint.labeling.backends.replayed import Replayed
-from retint.labeling.files import Wish, label_files
+from retint.labeling.files.images import Wish, label_files
 
 ARCHS = ["small-4", "small-8-4", "jain-2007-2d", "fig-9-17"]
 
@@ -138,7 +138,7 @@ def test_small_files_are_labelled_together_and_a_bad_one_alone_fails(tmp_path, m
     batches.clear()
     label_files(model, files[2:], tmp_path / "two", Wish(steps=3, batch=2))
     assert batches[0] == ("context", 2)
-    monkeypatch.setattr("retint.labeling.files._TOGETHER", {"cpu": 1000})  # pixels: one image has 600
+    monkeypatch.setattr("retint.labeling.files.images._TOGETHER", {"cpu": 1000})  # pixels: one image has 600
     batches.clear()
     label_files(model, files[2:], tmp_path / "room", Wish(steps=3))
     assert batches[0] == ("context", 1)

@@ -11,12 +11,13 @@ import pytest
 from made import fresh, make_model
 from retint.errors import RetintError
 from retint.images import open_regions
-from retint.labeling import cluster, load
-from retint.labeling.cluster import _sides, label_on_cluster
-from retint.labeling.dask_array import label_array
-from retint.labeling.files import Wish, label_files
-from retint.labeling.large import LargeWish, model_hash
-from retint.labeling.partial import Journal
+from retint.labeling import load
+from retint.labeling.files.images import Wish, label_files
+from retint.labeling.large import cluster
+from retint.labeling.large.cluster import _sides, label_on_cluster
+from retint.labeling.large.dask_array import label_array
+from retint.labeling.large.image import LargeWish, model_hash
+from retint.labeling.large.partial import Journal
 from retint.modelfile import save_model
 
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from made import disc_card, fresh, make_model, write_set
 from retint.errors import RetintError
 from retint.images import write_volume_labels
 from retint.labeling import Model
-from retint.labeling.evaluate import evaluate
+from retint.labeling.judging.evaluate import evaluate
 from retint.scoring import Confusion
 
 

@@ -20,10 +20,11 @@ from retint.images import (
     write_volume_labels,
     write_volume_probabilities,
 )
-from retint.labeling import Model, drawing
+from retint.labeling import Model
 from retint.labeling.backends.fused import Fused
-from retint.labeling.drawing import overlay_of, strip_of
-from retint.labeling.files import Wish, label_files
+from retint.labeling.files import drawing
+from retint.labeling.files.drawing import overlay_of, strip_of
+from retint.labeling.files.images import Wish, label_files
 from retint.network.work import work
 from retint.pictures import montage, overlay
 
@@ -64,7 +65,7 @@ def test_every_file_that_was_wished_for(model, photographs, tmp_path):
 
 
 def test_how_much_of_one_large_image_is_done(model, photographs, tmp_path, monkeypatch):
-    monkeypatch.setattr("retint.labeling.files._WATCHED", 0)
+    monkeypatch.setattr("retint.labeling.files.images._WATCHED", 0)
     told = []
     label_files(model, photographs, tmp_path / "out", Wish(steps=4, batch=1), pieces=lambda *row: told.append(row))
     assert told == [(25, 100), (50, 100), (75, 100), (100, 100)] * 2
@@ -137,7 +138,7 @@ def test_an_image_that_was_half_done_is_done_again(model, photographs, tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("retint.labeling.results.write_labels", stopped)
+        patch.setattr("retint.labeling.files.results.write_labels", stopped)
         with pytest.raises(KeyboardInterrupt):
             label_files(model, photographs[:1], out, asked)
     assert (out / "a.overlay.png").exists()

@@ -5,8 +5,8 @@ import pytest
 
 from made import make_model, values
 from retint.images import open_regions, read_image, read_labels, read_whole
-from retint.labeling.files import Wish, label_files
-from retint.labeling.maps import Maps
+from retint.labeling.files.images import Wish, label_files
+from retint.labeling.files.maps import Maps
 from retint.pictures import doubt_palette
 
 rasterio = pytest.importorskip("rasterio")

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from made import make_model
-from retint.labeling import local
-from retint.labeling.halfway import Halfway
+from retint.labeling.session import local
+from retint.labeling.session.halfway import Halfway
 
 TWO = "small-8-4", "small-4"  # architectures whose W has layers before its last wide one
 

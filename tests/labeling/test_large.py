@@ -21,13 +21,14 @@ from PIL import Image
 import retint.images.regions as regions
 from made import make_model, model_file
 from retint.errors import RetintError
+from retint.hardware import threads_of
 from retint.images import HeldLabels, open_regions
 from retint.images.tiff_regions import TiffRegions
-from retint.labeling import files, partial
-from retint.labeling.files import Wish, label_files
-from retint.labeling.large import LargeWish, label_large, sampled, thumbnail
-from retint.labeling.partial import Journal, PartialLabels, begun_with, partial_folder
-from retint.network.hardware import threads_of
+from retint.labeling.files import images as files
+from retint.labeling.files.images import Wish, label_files
+from retint.labeling.large import partial
+from retint.labeling.large.image import LargeWish, label_large, sampled, thumbnail
+from retint.labeling.large.partial import Journal, PartialLabels, begun_with, partial_folder
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (200, 150, 3), dtype=np.uint8)
@@ -67,7 +68,7 @@ def test_a_zarr_image_has_labels_in_zarr(model, tmp_path):
 
 SCRIPT = """
 import sys
-import retint.images.regions, retint.labeling.large as large
+import retint.images.regions, retint.labeling.large.image as large
 retint.images.regions.LARGE = 100
 note = large.Journal.note
 def slow(self, piece, **row):
@@ -145,7 +146,7 @@ def test_work_with_other_settings_is_not_gone_on_with(model, large, tmp_path, mo
 
 
 def test_two_lanes_are_gone_through_at_a_time_each_by_its_share_of_the_threads(model, large, tmp_path, monkeypatch):
-    import retint.labeling.large as module
+    import retint.labeling.large.image as module
 
     both, seen, before = threading.Barrier(2, timeout=60), [], torch.get_num_threads()
 
@@ -166,7 +167,7 @@ def test_two_lanes_are_gone_through_at_a_time_each_by_its_share_of_the_threads(m
 
 
 def test_a_lane_that_fails_ends_the_other_one_too(model, large, tmp_path, monkeypatch):
-    import retint.labeling.large as module
+    import retint.labeling.large.image as module
 
     done, failed = [], threading.Event()
 
@@ -289,7 +290,7 @@ def test_labels_in_a_file_are_written_and_read_by_region(tmp_path):
 def test_a_thumbnail_is_the_reduced_image(large, monkeypatch):
     import sys
 
-    import retint.labeling.large as module
+    import retint.labeling.large.image as module
 
     pictures = sys.modules["retint.pictures.overlay"]  # the package has a function of that name
     monkeypatch.setattr(module, "_LONGEST", 64)
@@ -317,7 +318,7 @@ class Breaking:
 
 
 def test_a_reader_that_fails_is_told_in_a_line_and_nothing_done_is_lost(model, large, tmp_path, monkeypatch):
-    import retint.labeling.large as module
+    import retint.labeling.large.image as module
 
     monkeypatch.setattr(module, "identity", lambda reader: {"name": "a"})
     reader, wish, target = open_regions(large, 2), LargeWish(1, tile=(32, 150)), tmp_path / "a.tif"

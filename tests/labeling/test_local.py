@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from made import make_model
-from retint.labeling import local
+from retint.labeling.session import local
 from retint.network import CATALOGUE
 
 NAMES = [name for name, entry in CATALOGUE.items() if not entry.rescales and not name.startswith("standard")]

@@ -8,8 +8,8 @@ from PIL import Image
 from made import make_model, values
 from retint.errors import RetintError
 from retint.images import read_image, read_labels
-from retint.labeling.files import Wish, label_files
-from retint.labeling.maps import Maps
+from retint.labeling.files.images import Wish, label_files
+from retint.labeling.files.maps import Maps
 
 LABELS = values(20, 30) % 3
 

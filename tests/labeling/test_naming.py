@@ -9,7 +9,7 @@ import tifffile
 from made import values
 from retint.errors import RetintError
 from retint.images import write_labels
-from retint.labeling.maps import Maps
+from retint.labeling.files.maps import Maps
 
 
 def map_for(image, given, option, dims=2, classes="abc"):

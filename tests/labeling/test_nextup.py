@@ -14,8 +14,8 @@ from retint.errors import RetintError
 from retint.images import read_image, write_volume_labels
 from retint.labeling import Model
 from retint.labeling.doubt import doubt_of
-from retint.labeling.layout import distances, layout, most_doubted
-from retint.labeling.nextup import (
+from retint.labeling.judging.layout import distances, layout, most_doubted
+from retint.labeling.judging.nextup import (
     Candidate,
     Choice,
     Order,

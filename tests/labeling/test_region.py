@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retint.labeling.region import bounds, grown, merged, parts, rounded
+from retint.labeling.session.region import bounds, grown, merged, parts, rounded
 
 
 @hypothesis.settings(max_examples=60)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made import make_model
-from retint.labeling.lanes import lanes
-from retint.labeling.rows import Rows, flows
+from retint.labeling.large.lanes import lanes
+from retint.labeling.large.rows import Rows, flows
+from retint.labeling.large.stream import Stream
 from retint.labeling.source import Source
-from retint.labeling.stream import Stream
 from retint.network import architecture
 
 RNG = np.random.default_rng(0)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from made import fresh, make_model
 from retint.errors import RetintError
 from retint.labeling import Model, load
-from retint.labeling.kept import TOLERANCE
-from retint.labeling.region import SIDE
+from retint.labeling.session.kept import TOLERANCE
+from retint.labeling.session.region import SIDE
 from retint.network import architecture
 
 ARCHS = ["small-4", "small-8-4", "small-1", "fig-9-17", "jain-2007-2d"]

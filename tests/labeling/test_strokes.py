@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from retint.labeling.strokes import Stroke, paint
+from retint.labeling.session.strokes import Stroke, paint
 
 SIZE = (30, 40)
 

@@ -13,8 +13,8 @@ from scipy.ndimage import gaussian_filter
 from made import make_model, scene
 from retint.errors import RetintError
 from retint.images import film_writer, open_film, read_labels
-from retint.labeling.clips import ClipWish, label_clips
-from retint.labeling.files import Wish
+from retint.labeling.files.clips import ClipWish, label_clips
+from retint.labeling.files.images import Wish
 from retint.labeling.refinement import Refinement
 from retint.labeling.video import VideoLabeler, carried, look_of, unchanged
 

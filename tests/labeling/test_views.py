@@ -7,8 +7,8 @@ import torch
 from made import make_model, values
 from retint.errors import RetintError
 from retint.labeling.asking import alone
-from retint.labeling.evaluate import evaluate
 from retint.labeling.how import Given, How
+from retint.labeling.judging.evaluate import evaluate
 from retint.labeling.views import View, views_of
 
 MODEL = make_model(seed=3)
@@ -220,3 +220,65 @@ def test_all_of_the_work_is_told_as_it_is_done(scale, tile):
     assert sum(told) == pytest.approx(1)
     assert len(told) >= 5
     assert min(told) > 0
+
+
+@pytest.mark.parametrize("columns", [62, 61, 59])
+def test_an_estimate_that_reaches_beyond_the_image_is_mirrored_where_the_image_ends(columns):
+    image = np.ascontiguousarray(IMAGE[:, :columns])
+    one = MODEL.label(image, 2)
+    assert one.estimate.shape[2] * 4 >= columns
+    told = [MODEL.label(image, 1, scale="1m", start=start).probabilities for start in (one, one.estimate, one.probabilities)]
+    assert told[1] == pytest.approx(told[0], abs=1e-6)
+    assert told[2] == pytest.approx(told[0], abs=1e-6)
+    back = np.ascontiguousarray(one.probabilities[..., ::-1])
+    assert told[0] == pytest.approx(MODEL.label(np.ascontiguousarray(image[:, ::-1]), 1, start=back).probabilities[..., ::-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("given", [{"hints": 3}, {"start": "x.png"}, {"start": 3}])
+def test_what_is_no_map_is_told_in_a_mirror_too(given):
+    with pytest.raises(RetintError):
+        MODEL.label(IMAGE, 1, scale="1m", **given)
+    with pytest.raises(RetintError):
+        MODEL.session(IMAGE, scale="1m,1").add(given.get("hints", given.get("start")))
+
+
+def test_parts_may_be_tensors_and_places_are_told_as_they_are_given():
+    for scale in ("1,1m", "1m,1"):
+        session, image = MODEL.session(IMAGE, steps=1, scale=scale), IMAGE.copy()
+        part = values(9, 14, 3)
+        session.change(torch.from_numpy(part).movedim(-1, 0), (20, 30))
+        image[20:29, 30:44] = part
+        as_anew(session, image, 1, scale)
+        for at in (None, (), ("a", "b"), (3, 4.5)):
+            with pytest.raises(RetintError):
+                session.change(part, at)
+        with pytest.raises(RetintError, match=r"at \(0, 61\) do not lie in"):
+            session.change(part, (0, 61))
+        assert session.index("class1") == 1
+
+
+def test_views_stay_together_when_one_cannot(monkeypatch):
+    session = MODEL.session(IMAGE, steps=1, scale=TWO)
+    session.stroke(1, [(5, 5), (20, 20)])
+    session.stroke(2, [(30, 5), (40, 50)])
+    session.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(session._sessions[1], "draw", lambda stroke: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            session.stroke(0, [(10, 40)])
+    as_anew(session, IMAGE, 1, TWO)
+    session.redo()
+    assert len(session.strokes) == 2
+    as_anew(session, IMAGE, 1, TWO)
+
+
+def test_what_is_kept_is_as_asked_for():
+    assert MODEL.label(IMAGE, 1, scale=TWO, keep=False).estimate is None
+    assert MODEL.label(IMAGE, 2, scale=TWO, keep=False, record=(1,)).estimate is None
+    assert MODEL.label(IMAGE, 1, scale=TWO, keep=True).estimate is not None
+
+
+def test_options_that_are_none_are_told_for_batches_too():
+    with pytest.raises(RetintError, match="foo and start: found for several images; expected starts"):
+        MODEL.label_batch([IMAGE], start=None, foo=1)
+    assert MODEL.label_batch([IMAGE], 3, doubt=True)[0].doubt("change").max() > 0

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from retint.hardware import laid_out
 from retint.network import CATALOGUE, build
 from retint.network.dense import coarse, margin, shift_and_stitch, unit_stride
-from retint.network.hardware import laid_out
 from retint.network.layers import convolution, tanh_
 
 

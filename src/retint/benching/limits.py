@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..network.hardware import PROCESSOR, laid_out, settle, threads_of
+from ..hardware import PROCESSOR, laid_out, settle, threads_of
 
 _WIDTHS = (64, 128, 256)
 _CELLS = 128  # of a plane's side at the middle width

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from ..hardware import chosen_device, compute_dtype, keep_memory, settle, threads_of
 from ..labeling import Model
-from ..network.hardware import chosen_device, compute_dtype, keep_memory, settle, threads_of
 from .labelling import labelling, systems
 from .limits import Limits
 from .options import Options

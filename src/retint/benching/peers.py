@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch import library as operators
 
 from ..errors import RetintError, reason_of
+from ..hardware import PROCESSOR, compute_dtype, laid_out
 from ..images import to_unit
-from ..network.hardware import PROCESSOR, compute_dtype, laid_out
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as the library's own preprocessing
 _DECLARED: list[str] = []

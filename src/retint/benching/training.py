@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import RetintError
+from ..hardware import PROCESSOR, channels_last, compute_dtype, laid_out, mixed
 from ..learning.muon import Muon
 from ..learning.objective import Objective
 from ..network import architecture, build
-from ..network.hardware import PROCESSOR, channels_last, compute_dtype, laid_out, mixed
 from . import peers
 from .labelling import CLASSES
 from .options import Options

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..errors import RetintError
     from ..labeling import load
-    from ..labeling.files import Wish, label_files
+    from ..labeling.files.images import Wish, label_files
 
     photograph = Path(str(resources.files("skimage") / "data" / "retina.jpg"))
     if not photograph.is_file():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .values import numbers, print_json, say, scales, whole
 
 if TYPE_CHECKING:
-    from ..labeling.evaluate import Evaluation
+    from ..labeling.judging.evaluate import Evaluation
 
 
 def add_to(verbs: Any) -> None:
@@ -66,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
 
     from ..errors import RetintError
     from ..labeling import load
-    from ..labeling.calibrate import check_target, save_calibrated
-    from ..labeling.evaluate import evaluate
+    from ..labeling.judging.calibrate import check_target, save_calibrated
+    from ..labeling.judging.evaluate import evaluate
     from ..modelfile import find_model
     from ..wholefile import check_folder
 

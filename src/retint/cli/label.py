@@ -10,7 +10,7 @@ from . import video
 from .values import alive, positive, print_json, say, scales, seconds, whole
 
 if TYPE_CHECKING:
-    from ..labeling.files import Outcome
+    from ..labeling.files.images import Outcome
 
 
 def add_to(verbs: Any) -> None:
@@ -124,8 +124,8 @@ def run(options: argparse.Namespace) -> int:
     from ..errors import RetintError
     from ..images import find_images
     from ..labeling import load
-    from ..labeling.files import Wish, label_files
-    from ..labeling.naming import check_apart
+    from ..labeling.files.images import Wish, label_files
+    from ..labeling.files.naming import check_apart
 
     films = video.films_among(options.images, options.sequence)
     if not films:

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..labeling import load
-    from ..labeling.nextup import find_unlabelled, next_images, write_pictures
+    from ..labeling.judging.nextup import find_unlabelled, next_images, write_pictures
     from ..wholefile import check_folder
 
     if options.pictures:

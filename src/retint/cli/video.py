@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from .values import positive, print_json, say, whole
 
 if TYPE_CHECKING:
-    from ..labeling.clips import ClipOutcome
-    from ..labeling.files import Wish
+    from ..labeling.files.clips import ClipOutcome
+    from ..labeling.files.images import Wish
     from ..labeling.model import Model
 
 
@@ -76,7 +76,7 @@ def label_films(model: Model, options: argparse.Namespace, wish: Wish) -> int:
     """Label films; 0 if all of them were labelled."""
     from tqdm import tqdm
 
-    from ..labeling.clips import ClipWish, label_clips
+    from ..labeling.files.clips import ClipWish, label_clips
 
     clips = ClipWish(wish, options.frame_steps, not options.no_labels, options.rate, options.still)
     with tqdm(unit="frame", disable=None, leave=False) as bar:

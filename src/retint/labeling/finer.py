@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
+from ..hardware import laid_out
 from ..network import RecurrentNetwork
 from ..network.dense import coarse, margin, shift_and_stitch, unit_stride
-from ..network.hardware import laid_out
 from ..network.layers import Unit
 from .counting import likeliest
 from .labels import Labeling

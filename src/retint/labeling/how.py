@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RetintError
-from ..network.hardware import Precision
+from ..hardware import Precision
 from ..numbers import whole
 from .finer import WAYS, Way
 from .plan import TileSide

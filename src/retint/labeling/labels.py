@@ -28,7 +28,7 @@ class Labeling:
         settled: whether no label cell changed at the last step; with `until_settled`, at the last two.
         classes: names.
         strides: image pixels per label cell along each axis.
-        estimate: Y on the label grid, (K, cells ...), float32: give it (or this object) as a start to go on exactly; to go on at
+        estimate: Y on the label grid, (K, cells ...), float32: give it (or this object) as a start to go on exactly, unless it is of several scales; to go on at
             another scale than this one's, this object. None for images too large to keep it, unless asked for.
         recorded: labels at the steps that were asked for, of the shape of `labels`.
         scale: at which the image was labelled.

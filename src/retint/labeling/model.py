@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError, reason_of
+from ..hardware import Precision
 from ..modelfile import find_model, load_model
 from ..network import restored
-from ..network.hardware import Precision
 from ..numbers import every_whole
 from .asking import Asking, alone, together
 from .backends import Backend
@@ -29,13 +29,13 @@ from .labels import Labeling
 from .plan import TileSide, plan, sides_of
 from .ready import Ready, mind_forks
 from .refinement import Refinement
-from .session import MOST_BYTES, Session, needed
+from .session.session import MOST_BYTES, Session, needed
+from .session.views import ViewSession
 from .source import Source, array_of, as_array
 from .starts import UNKNOWN, LabelMap, start_map
 from .stopping import Stop
 from .video import VideoLabeler
 from .views import Scale, combined, start_seen, views_of
-from .viewsession import ViewSession
 
 _PIECE_BYTES = 1 << 30
 _KEEP_VALUES = 1 << 27
@@ -158,7 +158,8 @@ class Model(Ready):
                 raise RetintError(f"{what}: found {len(several)} for {len(images)} images; expected one for each (None for none)")
         if options.get("budget") is not None:
             raise RetintError("budget: does not go with several images at a time; label them one by one")
-
+        if others := options.keys() - {field.name for field in fields(How)} - {"doubt"} | options.keys() & {"trace"}:
+            raise RetintError(f"{' and '.join(sorted(others))}: found for several images; expected starts, hints, and options of label that are the same for all")
         how = How(steps=steps, precision=precision, trace=options.pop("doubt", False), **options)
         nothing = [None] * len(images)
         rows = zip(images, nothing if starts is None else starts, nothing if hints is None else hints, strict=True)
@@ -216,7 +217,7 @@ class Model(Ready):
         how, sessions = How(tile=tile, precision=precision, scale=views), []
         for view in views:
             source = Source(view.seen(pixels, -2).copy(), self.card, self.dims, where, view.scale)
-            begin = start_seen(start, view, "start") if how.views else start
+            begin = start_seen(start, view, pixels.shape[:-1], self, "start")
             refinement = self._refinement(source, how, Given(begin))
             sessions.append(
                 Session(refinement, wanted, self.classes, view.scale, self.card.temperature, logs=bool(how.views))
@@ -287,14 +288,23 @@ class Model(Ready):
 
     def _viewed(self, image: Any, how: How, given: Given) -> Asking[Labeling]:
         """`labelling` of several views: each goes on and ends by itself."""
-        found, record = [], every_whole(how.record, "record")
-        for one in self._seen(image, replace(how, record=()), given):
-            found.append((yield from self.labelling(*one)))
-        result = self._together(found, how, given)
-        if at := [step for step in record if step <= result.steps]:
-            again = self._refinements(image, replace(how, steps=None, until_settled=False, budget=None, tolerance=None), given, at)
-            result = replace(result, recorded={one.steps: one.labels for one in again})
-        return result
+        record, wanted = every_whole(how.record, "record"), how.stop.steps or self.card.steps
+        shown: dict[int, NDArray[np.uint8]] = {}
+        if record and not how.stop.open:  # in one pass
+            for result in self._refinements(image, how, given, [wanted, *(n for n in record if n < wanted)]):
+                shown[result.steps] = result.labels
+        else:
+            found = []
+            for one in self._seen(image, replace(how, record=()), given):
+                found.append((yield from self.labelling(*one)))
+            result = self._together(found, how, given)
+            if at := [step for step in record if step <= result.steps]:  # nobody knew how many there would be
+                plain = replace(how, until_settled=False, budget=None, tolerance=None)
+                shown = {one.steps: one.labels for one in self._refinements(image, plain, given, at)}
+        result = replace(result, recorded={step: labels for step, labels in shown.items() if step in record})
+        small = len(self.classes) * result.labels.size <= _KEEP_VALUES
+        kept = (small if how.keep is None else how.keep) or how.stop.open
+        return result if kept else replace(result, estimate=None)
 
     def _seen(self, image: Any, how: How, given: Given) -> list[tuple[Any, How, Given]]:
         """What each view is given of an image and what comes with it; a budget is shared by their pixels.
@@ -310,16 +320,14 @@ class Model(Ready):
         for view in how.views:
             share = view.scale**self.dims / all_
             budget = None if how.budget is None else how.budget * share
-            start = start_seen(given.start, view, given.called[0])
+            start = start_seen(given.start, view, pixels.shape[:-1], self, given.called[0])
             its = replace(given, start=start, hints=view.seen(hints), share=share)
             seen.append((view.seen(pixels, -2), replace(how, scale=view.scale, budget=budget, keep=True), its))
         return seen
 
     def _together(self, found: Sequence[Labeling], how: How, given: Given) -> Labeling:
         hints = None if given.hints is None else array_of(given.hints, given.called[1]).astype(np.uint8)
-        result = combined(found, how.views, hints)
-        small = len(self.classes) * result.labels.size <= _KEEP_VALUES
-        return result if (small if how.keep is None else how.keep) else replace(result, estimate=None)
+        return combined(found, how.views, hints)
 
     def _finer(self, source: Source, steps: Sequence[int], how: How) -> Iterator[Labeling]:
         """The labelings after some numbers of steps, by a way that takes all of them at once."""

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from ..export import Format, export
+from ..hardware import Precision, channels_last, chosen_device, compute_dtype
 from ..modelfile import Card
 from ..network import RecurrentNetwork
-from ..network.hardware import Precision, channels_last, chosen_device, compute_dtype
 from .advice import spacing_advice, texture_advice
 from .backends import FLOAT32, Backend, Engine, engine
 from .source import Source

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..hardware import laid_out
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate, merged
-from ..network.hardware import laid_out
 from ..network.hints import Hints, begun, emphasised, kept
 from .asking import Ask, Asking, alone
 from .backends import Engine

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import RetintError
+from ..hardware import laid_out
 from ..images import RegionReader, fit_channels, to_unit
 from ..images.read import told
 from ..modelfile import Card
-from ..network.hardware import laid_out
 from .pixels import bands, scaled_size
 from .resample import smooth
 from .tiles import Box, slices
@@ -99,15 +99,12 @@ class Source:
         """That the image takes."""
         return prod(self._pixels.shape) * self._pixels.dtype.itemsize
 
-    def replace(self, part: Any, at: Sequence[int]) -> Box:
-        """Put other pixels in a place of the image, and in the array that it was made from.
+    def fitting(self, part: Any, at: Sequence[int]) -> tuple[NDArray[Any], Box]:
+        """Other pixels that are to be put in a place of the image, (pixels ..., channels), and the box that they fill.
 
         Args:
             part: of the image's type, with its channels: an array or a tensor, laid out as the image may be.
             at: where its first pixel goes, along each axis.
-
-        Returns:
-            The box of the image's own pixels that they fill.
 
         Raises:
             RetintError: another type, other channels, or it reaches beyond the image.
@@ -131,8 +128,12 @@ class Source:
         self._check_depth(new)
         to_unit(new, "part")  # refuses what is no number, before anything is replaced
         box = tuple((int(a), int(a) + n) for a, n in zip(at, new.shape, strict=False))
-        held[slices(box)] = new
-        return box
+        return new, box
+
+    def replace(self, part: NDArray[Any], box: Box) -> None:
+        """Put pixels that fit, see `fitting`, into a box of the image, and of the array that it was made from."""
+        assert isinstance(self._pixels, np.ndarray)
+        self._pixels[slices(box)] = part
 
     def middle(self) -> NDArray[np.float32]:
         """At most 1024 x 1024 pixels in the middle, of a volume its middle slice: (rows, columns, C), on the unit scale."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..errors import RetintError
 from ..network.grid import SMALLEST
 from ..numbers import real
+from .counting import likeliest
 from .labels import Labeling
 from .pixels import bands
 from .source import array_of
@@ -43,8 +44,12 @@ class View:
 
     def seen(self, planes: Any, axis: int = -1) -> Any:
         """An array, or None, as the view has it and back again: mirrored along the axis of the columns, if it is."""
-        return planes if planes is None or not self.mirrored else np.ascontiguousarray(np.flip(planes, axis))
+        plain = planes is None or not self.mirrored or planes.ndim == 0  # what is no image is told where it is looked at
+        return planes if plain else np.ascontiguousarray(np.flip(planes, axis))
 
+
+if TYPE_CHECKING:
+    from .ready import Ready
 
 Scale = float | str | Sequence[float | str | View]
 """A scale, 1.25, or several: (1.25, "1.75m") or "1.25,1.75m", mirrored where an m says so."""
@@ -56,7 +61,7 @@ def views_of(scale: Any) -> tuple[View, ...]:
     Raises:
         RetintError: there is none, or one is no number from 0.01 to 100, with an m behind it or without.
     """
-    each = scale.split(",") if isinstance(scale, str) else scale if isinstance(scale, Sequence) else [scale]
+    each = scale.split(",") if isinstance(scale, str) else scale if isinstance(scale, Sequence) and not isinstance(scale, bytes) else [scale]
     views = tuple(map(_view, each))
     if not views:
         raise RetintError("--scale: found none; expected a number such as 1.25, or several: 1.25,1.75m")
@@ -85,16 +90,22 @@ def _view(one: Any) -> View:
         return one
     if not isinstance(one, str):
         return View(real(one, "--scale", 0.01, 100))
-    if not (match := re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)(m?)\s*", one)):
+    if not (match := re.fullmatch(r"\s*(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)(m?)\s*", one, re.ASCII)):
         raise RetintError(f"--scale {one}: expected a number such as 1.25, 1.25m for the mirrored image, or several: 1.25,1.75m")
     return View(real(float(match[1]), "--scale", 0.01, 100), bool(match[2]))
 
 
-def start_seen(start: Any, view: View, what: str) -> Any:
-    """A start as a view has it; a labelling by its probabilities at the image's pixels."""
-    if isinstance(start, Labeling):
-        start = start.labels if start.estimate is None else replace(start, temperature=1.0).probabilities
-    return view.seen(None if start is None else array_of(start, what))
+def start_seen(start: Any, view: View, own: tuple[int, ...], model: Ready, what: str) -> Any:
+    """A start as a view has it. To be mirrored, an estimate on the label grid, whose last cells may reach beyond the image's `own`
+    pixels, is brought to these."""
+    if start is None or not view.mirrored:
+        return start
+    if not isinstance(start, Labeling):
+        array, classes = array_of(start, what), len(model.classes)
+        if array.dtype.kind != "f" or array.shape != (classes, *model.network().cells(own)):
+            return view.seen(array)
+        start = Labeling(np.zeros(own, np.uint8), 0, (), False, model.classes, model.strides, array.astype(np.float32))
+    return view.seen(start.labels if start.estimate is None else replace(start, temperature=1.0).probabilities)
 
 
 def log_y(scores: torch.Tensor) -> torch.Tensor:
@@ -109,19 +120,17 @@ def added(logs: NDArray[np.float32], labeling: Labeling, view: View) -> None:
         planes[(slice(None), *where)] += np.log(np.maximum(y, SMALLEST))
 
 
-def mean_of(
-    logs: NDArray[np.float32], count: int, hints: NDArray[np.uint8] | None
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The labels (pixels ...), and Y (K, pixels ...), of the summed logarithms of so many views."""
-    y = np.empty_like(logs)
+def mean_of(logs: NDArray[np.float32], count: int, hints: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """The labels (pixels ...) of the summed logarithms of so many views (K, pixels ...), in whose place Y is put."""
+    labels = np.empty(logs.shape[1:], np.uint8)
     for band in bands(logs.shape[1:]):
-        y[:, band] = torch.softmax(torch.from_numpy(logs[:, band]) / count, 0).numpy()
-    labels = y.argmax(0).astype(np.uint8)
+        y = torch.softmax(torch.from_numpy(logs[:, band]) / count, 0)
+        logs[:, band], labels[band] = y.numpy(), likeliest(y).numpy()
     if hints is not None:
         known = hints != UNKNOWN
         labels[known] = hints[known]
-        y[:, known] = np.arange(len(y))[:, None] == hints[known]
-    return labels, y
+        logs[:, known] = np.arange(len(logs))[:, None] == hints[known]
+    return labels
 
 
 def combined(found: Sequence[Labeling], views: Sequence[View], hints: NDArray[np.uint8] | None) -> Labeling:
@@ -130,10 +139,10 @@ def combined(found: Sequence[Labeling], views: Sequence[View], hints: NDArray[np
     Its `estimate` is Y at every pixel, with `strides` of 1: given as a start, all views begin from it. `changes` and `drifts` are
     the views' means; it has settled if all have, and took as many steps as the longest of them.
     """
-    logs = np.zeros((len(found[0].classes), *found[0].labels.shape), np.float32)
+    y = np.zeros((len(found[0].classes), *found[0].labels.shape), np.float32)
     for labeling, view in zip(found, views, strict=True):
-        added(logs, labeling, view)
-    labels, y = mean_of(logs, len(found), hints)
+        added(y, labeling, view)
+    labels = mean_of(y, len(found), hints)
     return replace(
         found[0], labels=labels, estimate=y, strides=(1,) * labels.ndim, scale=1.0, steps=max(one.steps for one in found),
         changes=tuple(means(one.changes for one in found)), drifts=tuple(means(one.drifts for one in found)),

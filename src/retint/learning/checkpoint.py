@@ -11,7 +11,7 @@ import torch
 
 from ..data import Dataset, Pair, Report, Tagged
 from ..errors import RetintError, reason_of
-from ..network.hardware import Precision
+from ..hardware import Precision
 from ..wholefile import whole_file
 from .settings import Settings, checkpoint_path
 from .survey import Survey

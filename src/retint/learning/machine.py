@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import RetintError
-from ..network.hardware import Precision, chosen_device, compute_dtype
+from ..hardware import Precision, chosen_device, compute_dtype
 
 
 def check_devices(device: str, devices: int) -> None:

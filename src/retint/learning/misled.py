@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from ..network.hardware import laid_out
+from ..hardware import laid_out
 
 _GONE = 0.6
 """Share of the planes that are taken away, at most."""

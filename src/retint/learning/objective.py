@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..hardware import laid_out
 from ..network import RecurrentNetwork
 from ..network.grid import MODES, log_probabilities_at_pixels
-from ..network.hardware import laid_out
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import part
 from .misled import misled

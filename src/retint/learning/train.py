@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ..data import Dataset, Pair, Report, Tagged, check_dataset, class_weights, open_dataset
 from ..errors import RetintError, reason_of
+from ..hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
 from ..modelfile import save_model
 from ..network import build, weights
-from ..network.hardware import Precision, channels_last, compute_dtype, keep_memory, laid_out
 from ..numbers import finite
 from ..scoring import Temperature
 from ..wholefile import check_folder

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
+from ..hardware import laid_out
 from ..network import RecurrentNetwork
 from ..network.grid import log_probabilities_at_pixels
-from ..network.hardware import laid_out
 from ..network.layers import part
 from ..scoring import Confusion, Temperature
 from .examples import Examples

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..hardware import laid_out
 from . import fourier
-from .hardware import laid_out
 
 Padding = Literal["same", "valid"]
 Extent = int | tuple[int, ...]

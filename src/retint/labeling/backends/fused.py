@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...hardware import laid_out
 from ...network import RecurrentNetwork
-from ...network.hardware import laid_out
 from ...network.layers import Unit, finer
 
 _WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...export.graphs import Part, graph
+from ...hardware import laid_out
 from ...network import RecurrentNetwork
-from ...network.hardware import laid_out
 
 Function = Callable[..., Any]
 """From arrays to one array, all (N, planes, cells ...), float32."""

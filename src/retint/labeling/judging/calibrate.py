@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import RetintError
-from ..modelfile import save_temperature
-from ..wholefile import check_folder
+from ...errors import RetintError
+from ...modelfile import save_temperature
+from ...wholefile import check_folder
 from .evaluate import Evaluation
 
 

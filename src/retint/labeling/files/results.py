@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import (
+from ...images import (
     HeldLabels,
     RegionReader,
     Volume,
@@ -18,11 +18,11 @@ from ..images import (
     write_volume_labels,
     write_volume_probabilities,
 )
-from ..images.geo_regions import GeoRegions
-from ..pictures import doubt_palette
+from ...images.geo_regions import GeoRegions
+from ...pictures import doubt_palette
+from ..labels import Labeling
+from ..model import Model
 from .drawing import overlay_of, strip_of
-from .labels import Labeling
-from .model import Model
 
 
 def write_results(

@@ -9,17 +9,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..data import Dataset, open_dataset
-from ..errors import RetintError
-from ..network.hardware import Precision
-from ..numbers import finite
-from ..scoring import Calibration, Confusion, RiskCoverage, RocAuc, Temperature
-from .doubt import MEASURES, TRACED
-from .finer import Way
-from .labels import Labeling
-from .model import Model
-from .plan import TileSide
-from .views import Scale, told
+from ...data import Dataset, open_dataset
+from ...errors import RetintError
+from ...hardware import Precision
+from ...numbers import finite
+from ...scoring import Calibration, Confusion, RiskCoverage, RocAuc, Temperature
+from ..doubt import MEASURES, TRACED
+from ..finer import Way
+from ..labels import Labeling
+from ..model import Model
+from ..plan import TileSide
+from ..views import Scale, told
 
 _IGNORE = 255
 _KINDS = {2: "2-D images", 3: "volumes (3-D)"}

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf, lcm, log2, prod
 
-from ..network import RecurrentNetwork
-from ..network.work import Walked, walk
-from .plan import TileSide, sides_of
-from .tiles import Box, Tile
+from ...network import RecurrentNetwork
+from ...network.work import Walked, walk
+from ..plan import TileSide, sides_of
+from ..tiles import Box, Tile
 
 ROOM = 6 << 27
 """Bytes that the planes of the lanes which are gone through at a time may take."""

@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..network import RecurrentNetwork
-from ..network.hardware import let_memory_go
-from .counting import ROUNDING, followed, likeliest
+from ...hardware import let_memory_go
+from ...network import RecurrentNetwork
+from ..counting import ROUNDING, followed, likeliest
+from ..pipeline import read_ahead
+from ..pixels import Pixels
+from ..source import Source
+from ..tiles import Box, Tile, slices
 from .lanes import Lanes, counted, outer
-from .pipeline import read_ahead
-from .pixels import Pixels
 from .rows import Rows
-from .source import Source
-from .tiles import Box, Tile, slices
 from .windows import COLUMNS, ROWS, Waiting
 
 

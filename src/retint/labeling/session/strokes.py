@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RetintError
+from ...errors import RetintError
+from ..starts import UNKNOWN
+from ..tiles import Box, slices
 from .region import bounds
-from .starts import UNKNOWN
-from .tiles import Box, slices
 
 
 @dataclass(frozen=True, eq=False)

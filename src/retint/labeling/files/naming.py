@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import RetintError
-from ..images import is_zarr, open_regions, volume_stem, volume_suffix
-from ..images.geo_regions import GeoRegions
-from ..wholefile import check_folder
+from ...errors import RetintError
+from ...images import is_zarr, open_regions, volume_stem, volume_suffix
+from ...images.geo_regions import GeoRegions
+from ...wholefile import check_folder
 
 if TYPE_CHECKING:
-    from .files import Wish
+    from .images import Wish
 
 VOLUME_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".nii", ".nii.gz", ".zarr", ".ome.zarr")
 

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import RetintError
-from ..images import (
+from ...errors import RetintError
+from ...hardware import keep_memory, lacks_memory
+from ...images import (
     IMAGE_SUFFIXES,
     TIFF_SUFFIXES,
     RegionReader,
@@ -28,18 +29,18 @@ from ..images import (
     read_whole,
     write_image,
 )
-from ..network.hardware import keep_memory, lacks_memory
-from .asking import Asking, together
-from .doubt import TRACED, Measure
+from ..asking import Asking, together
+from ..doubt import TRACED, Measure
+from ..how import Given, How
+from ..labels import Labeling
+from ..large.image import LargeWish, can_flow, label_large, sampled, thumbnail
+from ..large.partial import is_begun
+from ..model import Model
+from ..pipeline import pipelined
+from ..views import told as scale_told
 from .drawing import SLICES, doubt_levels, overlay_of
-from .how import Given, How
-from .labels import Labeling
-from .large import LargeWish, can_flow, label_large, sampled, thumbnail
 from .maps import Maps
-from .model import Model
 from .naming import outputs, refuse_clashes
-from .partial import is_begun
-from .pipeline import pipelined
 from .results import write_results
 
 STRIP_STEPS = (1, 2, 4, 8)
@@ -124,6 +125,8 @@ def label_files(
     Raises:
         RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
     """
+    if wish.views and wish.doubt in TRACED:
+        raise RetintError(f"--measure {wish.doubt}: not possible with --scale {scale_told(wish.scale)}, of which each has steps of its own; leave one of them out")
     at_once = model.takes_steps_at_once(wish.how, Given(wish.start, wish.hints))
     if wish.batch is not None and wish.batch > 1 and wish.budget is not None:
         raise RetintError(f"--batch {wish.batch}: does not go with --budget, which is one image's; leave one of them out")
@@ -205,7 +208,7 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish, maps: Sequence[Maps]
     reader = open_regions(path, dims)
     if wish.cluster and (reader is None or not _by_region(model, wish)):
         raise RetintError(
-            f"{path}: --cluster labels Zarr, GeoTIFF and large TIFF, by --steps, --scale and --tile alone; leave it out, or the others"
+            f"{path}: --cluster labels Zarr, GeoTIFF and large TIFF, by --steps, one --scale and --tile alone; leave it out, or the others"
         )
     if reader is not None and _by_region(model, wish):
         return _Begun(path, files, None, reader)
@@ -348,7 +351,7 @@ def _label_large(
     where = str(reader.path)
     how = LargeWish(wish.steps, wish.zoom, wish.tile, wish.precision, wish.overwrite)
     if wish.cluster:
-        from .cluster import label_on_cluster
+        from ..large.cluster import label_on_cluster
 
         found = label_on_cluster(model, reader, files["labels"], how, wish.cluster, finish, say, pieces)
     else:

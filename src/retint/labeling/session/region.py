@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .tiles import Box
+from ..tiles import Box
 
 SIDE = 16
 """Boxes are 1, 2, 3, 4, 6, 8, 12 ... times so many label cells long: for each new size of a plane, a convolution is prepared anew."""

@@ -15,18 +15,18 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..network import RecurrentNetwork
-from ..network.hardware import laid_out
-from ..network.hints import Hints, begun, emphasised, kept
-from .backends.fused import FinerReadout, detail_for, possible
-from .counting import ROUNDING, followed, likeliest
+from ...hardware import laid_out
+from ...network import RecurrentNetwork
+from ...network.hints import Hints, begun, emphasised, kept
+from ..backends.fused import FinerReadout, detail_for, possible
+from ..counting import ROUNDING, followed, likeliest
+from ..source import Source
+from ..starts import LabelMap, Start
+from ..tiles import Box, Tile
 from .halfway import Halfway
 from .local import Plane, cut, renewed, step
 from .local import context as context_in
 from .region import SIDE, grown, merged, rounded
-from .source import Source
-from .starts import LabelMap, Start
-from .tiles import Box, Tile
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 """Largest change of a probability that counts as none, by the network's number type: in bfloat16, rounding alone makes more."""

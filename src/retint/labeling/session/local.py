@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..network import RecurrentNetwork
-from ..network.hardware import laid_out
-from ..network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
-from .backends.fused import FinerReadout, at_once, ends_at_once, one_pass, possible, together
+from ...hardware import laid_out
+from ...network import RecurrentNetwork
+from ...network.layers import ACTIVATIONS, Layer, Unit, extent, finer, max_pool, part
+from ..backends.fused import FinerReadout, at_once, ends_at_once, one_pass, possible, together
+from ..tiles import Box
 from .region import moved, parts
-from .tiles import Box
 
 _CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 

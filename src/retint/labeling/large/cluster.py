@@ -23,20 +23,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RetintError, reason_of
-from ..images import RegionReader, open_regions
-from ..images.zarr_regions import ZarrRegions
-from ..network.hardware import keep_memory
-from ..wholefile import whole_folder
-from .counting import pixels_of
+from ...errors import RetintError, reason_of
+from ...hardware import keep_memory
+from ...images import RegionReader, open_regions
+from ...images.zarr_regions import ZarrRegions
+from ...wholefile import whole_folder
+from ..counting import pixels_of
+from ..model import Model, load
+from ..source import Source
+from ..tiles import Box, slices
 from .dask_array import needed, one_thread, refuse
+from .image import Finish, Found, LargeWish, Progress, facts_of, summary
 from .lanes import Lanes, lanes
-from .large import Finish, Found, LargeWish, Progress, facts_of, summary
-from .model import Model, load
 from .partial import Journal, begun_with
-from .source import Source
 from .stream import Stream
-from .tiles import Box, slices
 
 _GRAIN = 512  # pixels of a chunk's side
 _HALO = 1.15  # pixels computed for each one wanted, at most, where the image is large enough

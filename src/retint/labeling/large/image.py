@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import RetintError
-from ..images import Labels, RegionReader, identity
-from ..images.read import told
-from ..network import RecurrentNetwork
-from ..network.hardware import Precision, threads_of
-from .counting import pixels_of
+from ...errors import RetintError
+from ...hardware import Precision, threads_of
+from ...images import Labels, RegionReader, identity
+from ...images.read import told
+from ...network import RecurrentNetwork
+from ..counting import pixels_of
+from ..model import Model
+from ..pipeline import Behind
+from ..plan import TileSide
+from ..source import Source
+from ..stopping import Stop
 from .lanes import Lanes, lanes
-from .model import Model
 from .partial import Journal, PartialLabels
-from .pipeline import Behind
-from .plan import TileSide
 from .rows import flows
-from .source import Source
-from .stopping import Stop
 from .stream import Stream
 
 _LONGEST = 4096  # pixels of an overlay's longest side

@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Pair, open_dataset
-from ..data.folder import SPLITS, image_files, read_indices, read_pixels
-from ..errors import RetintError
-from ..images import find_images, volume_stem, write_image
-from ..pictures import displayable
-from .doubt import doubt_of
+from ...data import Pair, open_dataset
+from ...data.folder import SPLITS, image_files, read_indices, read_pixels
+from ...errors import RetintError
+from ...images import find_images, volume_stem, write_image
+from ...pictures import displayable
+from ..doubt import doubt_of
+from ..labels import Labeling
+from ..model import Model
 from .evaluate import check_fit
-from .labels import Labeling
 from .layout import distances, layout, layout_of_labels, most_doubted
-from .model import Model
 
 _AXES = {2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
 

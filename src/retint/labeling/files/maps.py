@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RetintError, reason_of
-from ..images import (
+from ...errors import RetintError, reason_of
+from ...images import (
     RegionReader,
     is_zarr,
     open_regions,
@@ -20,11 +20,11 @@ from ..images import (
     read_volume_labels,
     read_whole,
 )
-from ..images.geo_regions import GeoRegions
-from ..images.read import as_indices, head_of, told
-from ..images.tiff import is_tiff, opened_tiff, plane_axes, read_tiff_labels, tiff_axes
+from ...images.geo_regions import GeoRegions
+from ...images.read import as_indices, head_of, told
+from ...images.tiff import is_tiff, opened_tiff, plane_axes, read_tiff_labels, tiff_axes
+from ..starts import UNKNOWN
 from .naming import VOLUME_SUFFIXES, names_of
-from .starts import UNKNOWN
 
 _CHANGED = 60.0  # seconds by which labels are newer than the estimate beside them, if a person changed them
 _HDF5 = b"\x89HDF"

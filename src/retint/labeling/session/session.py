@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RetintError
-from ..network import RecurrentNetwork
+from ...errors import RetintError
+from ...network import RecurrentNetwork
+from ..labels import Labeling
+from ..pixels import Pixels, scaled_size
+from ..refinement import Refinement
+from ..source import array_of
+from ..starts import UNKNOWN, LabelMap
+from ..tiles import Box, Tile, slices
+from ..views import log_y
 from .halfway import Halfway
 from .kept import KeptSteps
-from .labels import Labeling
 from .local import cut
-from .pixels import Pixels, scaled_size
-from .refinement import Refinement
 from .region import merged
-from .source import array_of
-from .starts import UNKNOWN, LabelMap
 from .strokes import Stroke, paint
-from .tiles import Box, Tile, slices
-from .views import log_y
 
 MOST_BYTES = 4 << 30
 """What a session may keep, unless asked for more."""
@@ -114,7 +114,7 @@ class Session:
         Raises:
             RetintError: no such class, or nothing is drawn inside the image.
         """
-        return self._become((*self.strokes, Stroke.line(self.index(label), points, width, self._source.own)))
+        return self.draw(Stroke.line(self.index(label), points, width, self._source.own))
 
     def add(self, hints: Any) -> tuple[slice, ...]:
         """Add the known pixels of a label map, integers of the image's size with 255 elsewhere, as one stroke.
@@ -122,11 +122,19 @@ class Session:
         Raises:
             RetintError: another size, another type, unknown classes, or no pixel is labelled.
         """
+        return self.draw(self.stroke_of(hints))
+
+    def stroke_of(self, hints: Any) -> Stroke:
+        """The known pixels of a label map as a stroke that is not drawn yet; see `add`."""
         array = array_of(hints, "hints")
         if array.shape != self._source.own:
             raise RetintError(f"hints: shape {array.shape}, the image has {self._source.own}; they must agree")
         LabelMap(array, len(self._classes), self._source.size, self._strides, "hints")
-        return self._become((*self.strokes, Stroke.pixels(array)))
+        return Stroke.pixels(array)
+
+    def draw(self, stroke: Stroke) -> tuple[slice, ...]:
+        """Draw a stroke."""
+        return self._become((*self.strokes, stroke))
 
     def remove(self, number: int) -> tuple[slice, ...]:
         """Take back any stroke, by its place in `strokes`. The labels are then as if it had never been drawn.
@@ -161,7 +169,15 @@ class Session:
         Raises:
             RetintError: another type or other channels than the image's, or it reaches beyond the image.
         """
-        box = self._source.replace(part, at)
+        return self.put(*self._source.fitting(part, at))
+
+    def fitting(self, part: Any, at: Sequence[int]) -> tuple[NDArray[Any], Box]:
+        """Pixels for `change`, (pixels ..., channels), and the box that they fill, which are not put in yet."""
+        return self._source.fitting(part, at)
+
+    def put(self, part: NDArray[Any], box: Box) -> tuple[slice, ...]:
+        """`change`, of pixels that fit."""
+        self._source.replace(part, box)
         ratios = [new / old for new, old in zip(self._source.size, self._source.own, strict=True)]
         seen = box if self._source.size == self._source.own else tuple(
             # a pixel of the resampled image reads at most so many of its own neighbours, or of the image's
@@ -181,6 +197,20 @@ class Session:
         self._kept.extend(steps)
         self._steps += steps
         return self._show([tuple((0, n) for n in self._kept.cells)])
+
+    @property
+    def state(self) -> tuple[tuple[tuple[Stroke, ...], ...], int]:
+        """What `undo` and `redo` go through, and where it stands: for `back_to`."""
+        return tuple(self._past), self._now
+
+    def back_to(self, state: tuple[tuple[tuple[Stroke, ...], ...], int]) -> None:
+        """Return to the strokes of an earlier state, and to what could be undone and done again then."""
+        past, now = state
+        if self.strokes != past[now]:
+            self._past = [self.strokes, past[now]]
+            self._now = 0
+            self._go(1)
+        self._past, self._now = list(past), now
 
     def index(self, label: int | str) -> int:
         """Of a class, by its index or its name.

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RetintError
-from .tiles import Box, slices
+from ...errors import RetintError
+from ..tiles import Box, slices
 
 _JOURNAL = "journal"
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
-from ..errors import RetintError
+from .errors import RetintError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = TypeVar("Network", bound=nn.Module)

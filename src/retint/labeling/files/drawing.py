@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pictures import displayable, montage, overlay, strip
-from .doubt import Measure
-from .labels import Labeling
-from .model import Model
+from ...pictures import displayable, montage, overlay, strip
+from ..doubt import Measure
+from ..labels import Labeling
+from ..model import Model
 
 SLICES = 4
 """Shown of a volume."""

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RetintError
-from ..images import Film, film_writer, open_film, write_labels
-from ..wholefile import check_folder, whole_file
+from ...errors import RetintError
+from ...images import Film, film_writer, open_film, write_labels
+from ...wholefile import check_folder, whole_file
+from ..model import Model
+from ..video import VideoLabeler, refuse
 from .drawing import overlay_of
-from .files import Wish
+from .images import Wish
 from .maps import Maps
-from .model import Model
-from .video import VideoLabeler, refuse
 
 _NOT_FOR_FILMS = {
     "until_settled": "--until-settled", "budget": "--budget", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",

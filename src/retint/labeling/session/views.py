@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .labels import Labeling
+from ..labels import Labeling
+from ..views import View, combined, mean_of
 from .session import Session
-from .source import array_of
-from .starts import UNKNOWN
 from .strokes import Stroke
-from .tiles import slices
-from .views import View, combined, mean_of
 
 Part = tuple[slice, ...]
 
@@ -68,17 +65,21 @@ class ViewSession:
         """The labels now, as `Model.label` returns them: a copy, which later changes leave as it is."""
         return combined([session.labeling for session in self._sessions], self._views, self.hints.copy())
 
+    def index(self, label: int | str) -> int:
+        """See `Session.index`."""
+        return self._sessions[0].index(label)
+
     def stroke(self, label: int | str, points: Any, width: float = 3) -> Part:
         """See `Session.stroke`."""
-        line = Stroke.line(self._sessions[0].index(label), points, width, self._labels.shape)
-        hints = np.full(self._labels.shape, UNKNOWN, np.uint8)
-        hints[slices(line.box)] = line.labels
-        return self.add(hints)
+        return self.draw(Stroke.line(self.index(label), points, width, self._labels.shape))
 
     def add(self, hints: Any) -> Part:
         """See `Session.add`."""
-        array = array_of(hints, "hints")
-        return self._each(lambda session, view: session.add(view.seen(array)))
+        return self.draw(self._sessions[0].stroke_of(hints))
+
+    def draw(self, stroke: Stroke) -> Part:
+        """See `Session.draw`."""
+        return self._each(lambda session, view: session.draw(stroke.mirrored(self._columns) if view.mirrored else stroke))
 
     def remove(self, number: int) -> Part:
         """See `Session.remove`."""
@@ -98,13 +99,11 @@ class ViewSession:
 
     def change(self, part: Any, at: Sequence[int]) -> Part:
         """See `Session.change`."""
-        pixels = array_of(part, "part")
-        axis = -1 if pixels.ndim == self._labels.ndim else -2
+        pixels, (*rest, (first, end)) = self._sessions[0].fitting(part, at)
 
         def put(session: Session, view: View) -> Part:
-            if not view.mirrored or pixels.ndim < self._labels.ndim:  # what is no part is told by the session
-                return session.change(pixels, at)
-            return session.change(view.seen(pixels, axis), (*at[:-1], self._columns - at[-1] - pixels.shape[axis]))
+            span = (self._columns - end, self._columns - first) if view.mirrored else (first, end)
+            return session.put(view.seen(pixels, -2), (*rest, span))
 
         return self._each(put)
 
@@ -117,14 +116,19 @@ class ViewSession:
         return planes[..., ::-1] if view.mirrored else planes
 
     def _each(self, call: Callable[[Session, View], Part]) -> Part:
-        """Let every view do it; the box of all pixels that may have another label."""
-        parts = []
-        for session, view in zip(self._sessions, self._views, strict=True):
-            *before, columns = call(session, view)
-            if view.mirrored:
-                columns = slice(self._columns - columns.stop, self._columns - columns.start)
-            if columns.stop > columns.start:
-                parts.append((*before, columns))
+        """Let every view do it; the box of all pixels that may have another label. If one cannot, none has other strokes."""
+        parts, states = [], [session.state for session in self._sessions]
+        try:
+            for session, view in zip(self._sessions, self._views, strict=True):
+                *before, columns = call(session, view)
+                if view.mirrored:
+                    columns = slice(self._columns - columns.stop, self._columns - columns.start)
+                if columns.stop > columns.start:
+                    parts.append((*before, columns))
+        except BaseException:
+            for session, state in zip(self._sessions, states, strict=True):
+                session.back_to(state)
+            raise
         return self._show(parts)
 
     def _show(self, parts: Sequence[Part]) -> Part:
@@ -137,5 +141,5 @@ class ViewSession:
             self._own(session.logs, view)[(slice(None), *where)]
             for session, view in zip(self._sessions, self._views, strict=True)
         )
-        self._labels[where], _ = mean_of(np.ascontiguousarray(logs), len(self._views), self.hints[where])
+        self._labels[where] = mean_of(np.ascontiguousarray(logs), len(self._views), self.hints[where])
         return where

@@ -14,14 +14,14 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..network import RecurrentNetwork
-from ..network.geometry import span
-from ..network.hardware import laid_out
-from ..network.layers import Unit
-from .backends.fused import possible
+from ...hardware import laid_out
+from ...network import RecurrentNetwork
+from ...network.geometry import span
+from ...network.layers import Unit
+from ..backends.fused import possible
+from ..tiles import Box, Tile
 from .local import Plane, cut, made, renewed, through
 from .region import SIDE, grown, merged, rounded
-from .tiles import Box, Tile
 
 
 class Halfway:

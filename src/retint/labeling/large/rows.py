@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..network import RecurrentNetwork
-from ..network.hardware import laid_out
-from ..network.layers import ACTIVATIONS, Unit, finer, max_pool
-from .backends.fused import FinerReadout, at_once, detail_for, ends_at_once, one_pass, possible, together
+from ...hardware import laid_out
+from ...network import RecurrentNetwork
+from ...network.layers import ACTIVATIONS, Unit, finer, max_pool
+from ..backends.fused import FinerReadout, at_once, detail_for, ends_at_once, one_pass, possible, together
 from .windows import COLUMNS, ROWS, Seen, Waiting, Window
 
 _ENDS = 0, -1

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import RetintError
-from ..images.regions import need
+from ...errors import RetintError
+from ...images.regions import need
+from ..model import Model
+from ..source import Source
+from ..stopping import Stop
+from ..tiles import Box, slices
 from .lanes import Lanes, lanes
-from .model import Model
 from .rows import flows
-from .source import Source
-from .stopping import Stop
 from .stream import Stream
-from .tiles import Box, slices
 
 
 def label_array(image: Any, model: Model, steps: int | None = None, precision: Any = None) -> Any:

@@ -1,0 +1,1 @@
+"""From files to files: images, volumes and films, with what is drawn beside their labels."""

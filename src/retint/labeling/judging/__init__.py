@@ -1,0 +1,1 @@
+"""How good labels are, how sure of themselves, and what to label next."""
