@@ -1,6 +1,5 @@
 """Films in and out of files."""
 
-import builtins
 import subprocess
 import sys
 from contextlib import suppress
@@ -142,15 +141,9 @@ def test_frames_of_two_sizes_are_not_written(tmp_path):
 
 
 def test_without_pyav_a_line_says_what_to_install(tmp_path, monkeypatch):
-    path, real = write(tmp_path / "film.mp4", ramp(1)), builtins.__import__
-
-    def fails(name, *args, **kwargs):
-        if name == "av":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", fails)
-    with pytest.raises(RetintError, match=r"pip install 'retint\[video\]'"):
+    path = write(tmp_path / "film.mp4", ramp(1))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(RetintError, match=r"film\.mp4: found a film; expected the av package: pip install 'retint\[video\]'"):
         open_film(path)
 
 

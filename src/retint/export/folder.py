@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import RetintError
+from ..extras import need
 from ..modelfile import Card
 from ..network import RecurrentNetwork
 from ..wholefile import check_folder, whole_file
 from .card import described
-from .extras import package
 from .graphs import PARTS, graph
 
 Format = Literal["onnx", "openvino"]
@@ -63,12 +63,12 @@ def export(
 
 def read_openvino(onnx: bytes) -> Any:
     """OpenVINO's model of an ONNX graph."""
-    return package("openvino", "openvino").Core().read_model(io.BytesIO(onnx))
+    return need("openvino", "openvino", "openvino: found a model to export").Core().read_model(io.BytesIO(onnx))
 
 
 def _openvino(onnx: bytes, part: str) -> dict[str, bytes]:
     """The two files of OpenVINO's own format."""
-    openvino = package("openvino", "openvino")
+    openvino = need("openvino", "openvino", "openvino: found a model to export")
     with tempfile.TemporaryDirectory() as folder:
         openvino.save_model(read_openvino(onnx), Path(folder) / f"{part}.xml", compress_to_fp16=False)
         return {f"{part}{end}": (Path(folder) / f"{part}{end}").read_bytes() for end in (".xml", ".bin")}

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import RetintError
+from ..extras import need
 from ..network import RecurrentNetwork
 from ..network.layers import Unit
-from .extras import package
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -107,8 +107,8 @@ class _Graph:
     outputs: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.onnx = package("onnx", "onnx")
-        package("onnx.numpy_helper", "onnx")
+        self.onnx = need("onnx", "onnx", "onnx: found a model to export")
+        need("onnx.numpy_helper", "onnx", "onnx: found a model to export")
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add an operation."""

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import reason_of
+from retint.extras import need
 from retint.wholefile import whole_file
 
 from .read import head_of, told
-from .regions import CHUNK, KEPT, Box, Labels, chunks, need
+from .regions import CHUNK, KEPT, Box, Labels, chunks
 from .tiff import is_geotiff, is_tiff, look_of, opened_tiff, shown
 from .write import Colour
 
@@ -26,7 +27,7 @@ class GeoRegions:
     """A reader of a GeoTIFF, or of one of its overviews; see `RegionReader`."""
 
     def __init__(self, path: Path, level: int | None) -> None:
-        self.path, self._rasterio = path, need("rasterio", "geo", path, "a GeoTIFF")
+        self.path, self._rasterio = path, need("rasterio", "geo", f"{path}: found a GeoTIFF")
         warnings.filterwarnings("ignore", category=self._rasterio.errors.NotGeoreferencedWarning)  # one may do without
         with opened_tiff(path) as file:
             look = look_of(path, file.pages.first)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
+from retint.extras import need
 from retint.wholefile import whole_file
 
 from .find import volume_suffix
@@ -34,7 +35,7 @@ def read_nifti(path: Path) -> Volume:
     A fourth or fifth axis of up to 16 are channels (modalities); a longer one, or a fourth one that has a
     step other than 1, is a time series.
     """
-    nibabel = _nibabel(path)
+    nibabel = need("nibabel", "volumes", f"{path}: found NIfTI")
     image = nibabel.load(path)
     if not isinstance(image, nibabel.Nifti1Pair):  # NIfTI-2 images are these, too
         raise RetintError(f"{path}: found {type(image).__name__}; expected a NIfTI volume: convert it")
@@ -64,7 +65,7 @@ def read_nifti(path: Path) -> Volume:
 
 def write_nifti(path: Path, values: NDArray[Any], like: Volume | None) -> None:
     """Write labels (slices, rows, columns), or probabilities (classes, slices, rows, columns), where `like` lies."""
-    nibabel = _nibabel(path)
+    nibabel = need("nibabel", "volumes", f"{path}: found NIfTI")
     stored = values.transpose(2, 1, 0) if values.ndim == 3 else values.transpose(3, 2, 1, 0)
     if like is not None and isinstance(like.extra, Placed):
         header, affine = like.extra.header.copy(), like.extra.affine
@@ -95,13 +96,3 @@ def _in_nifti_units(unit: str | None) -> tuple[float, str]:
         if unit == full:
             return 1.0, name
     return (float(f"{METERS[unit] * 1e6:.12g}"), "micron") if unit in METERS else (1.0, "unknown")
-
-
-def _nibabel(path: Path) -> Any:
-    try:
-        import nibabel
-    except ImportError:
-        raise RetintError(
-            f"{path}: found NIfTI; expected nibabel to read or write it: pip install 'retint[volumes]'"
-        ) from None
-    return nibabel

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
+from retint.extras import need
 from retint.wholefile import whole_folder
 
 from .find import is_zarr, volume_suffix
@@ -94,7 +95,7 @@ def write_omezarr(
 
     Of the version and the axes of `like`, if it was OME-Zarr; else of 0.5.
     """
-    _zarr(path)
+    need("zarr", "volumes", f"{path}: found Zarr")
     layout = _layout(like, channels=values.ndim == 4)
     letters = layout.letters
     stored = values if values.ndim == 4 else values[None]
@@ -134,7 +135,7 @@ def create_level(
     """
     form, sides = _VERSIONS[layout.version], dict(zip("zyx", chunk, strict=True))
     named = {"dimension_names": list(layout.letters)} if form == 3 else {}
-    group = _zarr(folder).create_group(
+    group = need("zarr", "volumes", f"{folder}: found Zarr").create_group(
         folder, zarr_format=form, attributes=_metadata(Path(name), layout, palette, classes)
     )
     return group.create_array(
@@ -204,7 +205,7 @@ def relaid(layout: Layout, channels: bool, order: str = "") -> Layout:
 
 def _multiscales(path: Path) -> tuple[Any, dict[str, Any], str]:
     """The group of an image, its metadata, and the version of these."""
-    zarr = _zarr(path)
+    zarr = need("zarr", "volumes", f"{path}: found Zarr")
     try:
         group = zarr.open_group(path, mode="r")
         attributes = dict(group.attrs)
@@ -238,13 +239,3 @@ def _refuse_others(path: Path) -> None:
     if path.exists() and not is_zarr(path):
         found = "a folder of other files" if path.is_dir() else "a file"
         raise RetintError(f"{path}: found {found}; expected a place for OME-Zarr: choose another name")
-
-
-def _zarr(path: Path) -> Any:
-    try:
-        import zarr
-    except ImportError:
-        raise RetintError(
-            f"{path}: found Zarr; expected the zarr package to read or write it: pip install 'retint[volumes]'"
-        ) from None
-    return zarr

@@ -11,8 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from retint.errors import RetintError
-
 from .find import is_zarr
 from .read import head_of, told
 from .tiff import is_geotiff, is_tiff
@@ -144,22 +142,6 @@ def chunks(shape: Sequence[int], side: int = CHUNK) -> list[Box]:
         for row in range(0, rows, side)
         for column in range(0, columns, side)
     ]
-
-
-def need(package: str, extra: str, path: Path, what: str) -> Any:
-    """Import a package that only some formats need.
-
-    Raises:
-        RetintError: it is not installed.
-    """
-    from importlib import import_module
-
-    try:
-        return import_module(package)
-    except ImportError:
-        raise RetintError(
-            f"{path}: found {what}; expected the {package} package to read or write it: pip install 'retint[{extra}]'"
-        ) from None
 
 
 def _hash(data: bytes) -> str:

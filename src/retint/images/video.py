@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from retint.errors import RetintError
+from retint.extras import need
 from retint.wholefile import whole_file
 
 from .find import find_images
@@ -177,7 +178,7 @@ def _cut_off(path: Path, found: str) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its first video stream; what FFmpeg says of a bad one becomes one line."""
-    av = _av(path)
+    av = need("av", "video", f"{path}: found a film")
     with told(path, "a video", _KINDS), av.open(str(path)) as container:
         if not container.streams.video:
             raise RetintError(f"{path}: found no pictures, only {_tracks(container)}; expected {_KINDS}")
@@ -204,7 +205,7 @@ def film_writer(path: str | PathLike[str], rate: Fraction) -> Iterator[Callable[
         RetintError: PyAV is missing, a frame has another size, or the file cannot be written.
     """
     path = Path(path)
-    av = _av(path)
+    av = need("av", "video", f"{path}: found a film")
     with whole_file(path) as part:
         stopped: BaseException | None = None
         try:
@@ -267,13 +268,3 @@ class _Stream:
                 context.bit_rate = max(rows * columns * int(self._rate + 1) // 4, 100_000)
             return stream
         raise RetintError(f"{self._path}: found no video encoder in PyAV; expected one of {', '.join(_ENCODERS)}")
-
-
-def _av(path: Path) -> Any:
-    try:
-        import av
-    except ImportError:
-        raise RetintError(
-            f"{path}: found a film; expected PyAV to read or write it: pip install 'retint[video]'"
-        ) from None
-    return av

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retint.errors import RetintError
+from retint.extras import need
 from retint.wholefile import whole_folder
 
 from .find import volume_suffix
-from .omezarr import _VERSIONS, Layout, _refuse_others, _zarr, check_axes, create_level, open_multiscales, relaid
+from .omezarr import _VERSIONS, Layout, _refuse_others, check_axes, create_level, open_multiscales, relaid
 from .regions import CHUNK, KEPT, Box, Labels, chunks
 from .tiff import MOST_UNNAMED, shown
 from .write import Colour
@@ -52,7 +53,7 @@ class ZarrRegions:
     @classmethod
     def open(cls, path: Path, dims: int) -> ZarrRegions:
         """A reader of the finest level."""
-        stored = _zarr(path).open(path, mode="r")
+        stored = need("zarr", "volumes", f"{path}: found Zarr").open(path, mode="r")
         if hasattr(stored, "shape"):
             return cls(path, dims, _plain(path, stored, dims), [stored], 0)
         group, entry, layout = open_multiscales(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...export.extras import package
+from ...extras import need
 from .graphs import Function, Graphs
 
 
@@ -11,7 +11,7 @@ class OnnxRuntime(Graphs):
 
     def loaded(self, onnx: bytes) -> Function:
         """The function of a graph."""
-        runtime = package("onnxruntime", "onnx")
+        runtime = need("onnxruntime", "onnx", "onnxruntime: found a model to run")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3  # errors alone

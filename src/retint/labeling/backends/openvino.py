@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
-from ...export.extras import package
 from ...export.folder import read_openvino
+from ...extras import need
 from .graphs import Function, Graphs
 
 
@@ -16,7 +16,7 @@ class OpenVino(Graphs):
 
     def loaded(self, onnx: bytes) -> Function:
         """The function of a graph."""
-        core = package("openvino", "openvino").Core()
+        core = need("openvino", "openvino", "openvino: found a model to run").Core()
         options = {"INFERENCE_NUM_THREADS": self.threads, "INFERENCE_PRECISION_HINT": "f32"}
         with ThreadPoolExecutor(1) as another:
             # compiling leaves the thread a stack for signals that is freed later; on the main thread, Ctrl-C would crash

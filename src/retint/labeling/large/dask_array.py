@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import RetintError
-from ...images.regions import need
+from ...extras import need
 from ..model import Model
 from ..source import Source
 from ..stopping import Stop
@@ -93,7 +93,7 @@ def needed(package: str) -> Any:
     Raises:
         RetintError: it is not installed.
     """
-    return need(package, "cluster,volumes", Path("--cluster"), "a wish for several machines")
+    return need(package, "cluster,volumes", "--cluster: found a wish for several machines")
 
 
 class _Part:
