@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..errors import RetintError
 from ..network.grid import MEANS
 from ..network.hints import Hints
+from ..network.layers import padded
 from .pixels import bands
 from .resample import linear, nearest
 from .source import array_of
@@ -185,8 +185,7 @@ def _pixels(box: Box, size: tuple[int, ...], strides: tuple[int, ...]) -> Box:
 def _mean(plane: Tensor, box: Box, strides: tuple[int, ...]) -> Tensor:
     """Means over the cells of a box, (1, 1, cells ...); pixels beyond the image count as zeros."""
     missing = [(b - a) * s - n for (a, b), s, n in zip(box, strides, plane.shape, strict=True)]
-    if any(missing):
-        plane = F.pad(plane, [n for after in reversed(missing) for n in (0, after)])
+    plane = padded(plane, missing)
     mean: Tensor = plane[None, None] if max(strides) == 1 else MEANS[len(strides)](plane[None, None], strides)
     return mean
 

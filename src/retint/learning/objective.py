@@ -21,7 +21,7 @@ from ..hardware import laid_out
 from ..network import RecurrentNetwork
 from ..network.grid import MODES, log_probabilities_at_pixels
 from ..network.hints import Hints, emphasised, kept
-from ..network.layers import part
+from ..network.layers import padded, part
 from .misled import misled
 from .overlap import lovasz_softmax
 from .starts import corrupted, shares, soft_labels
@@ -201,4 +201,4 @@ class Objective(nn.Module):
     def _fitted(truth: Tensor, estimate: Tensor, beyond: float) -> Tensor:
         """The truth on as many cells as the estimate has (views that are no whole number of periods have more)."""
         short = [n - m for n, m in zip(estimate.shape[2:], truth.shape[2:], strict=True)]
-        return F.pad(truth, [n for pad in reversed(short) for n in (0, pad)], value=beyond) if any(short) else truth
+        return padded(truth, short, beyond)

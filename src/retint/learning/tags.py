@@ -24,6 +24,7 @@ from ..images import fit_channels, read_image, to_unit
 from ..network import RecurrentNetwork
 from ..network.aggregation import aggregate
 from ..network.grid import MEANS
+from ..network.layers import padded
 from .augment import Augmentation, view
 from .examples import chance
 from .objective import Objective
@@ -58,7 +59,7 @@ class TagObjective(nn.Module):
         logits = self.network.logits(context, None)
         cells = MEANS[image.dim() - 2](inside, self.network.strides, ceil_mode=True)
         beyond = [n - m for n, m in zip(logits.shape[2:], cells.shape[2:], strict=True)]  # up to whole periods
-        cells = F.pad(cells, [n for pad in reversed(beyond) for n in (0, pad)])
+        cells = padded(cells, beyond)
         losses = [self.image_loss(aggregate(logits, cells), tags)]
         taught = self.own_labels(logits.detach(), tags, cells)
         for _ in range(self.steps - 1 if len(self.network.W) else 0):

@@ -241,6 +241,11 @@ def _cell_by_cell(units: Iterable[Unit], x: Tensor) -> Tensor:
     return x
 
 
+def padded(x: Tensor, after: Sequence[int], value: float = 0.0) -> Tensor:
+    """Planes (..., cells ...) with so many more cells at the end of each of their last axes."""
+    return F.pad(x, [n for pad in reversed(after) for n in (0, pad)], value=value) if any(after) else x
+
+
 def part(x: Tensor, slices: Iterable[slice]) -> Tensor:
     """A part of a plane (..., cells ...), given along its last axes."""
     index: tuple[EllipsisType | slice, ...] = (..., *slices)

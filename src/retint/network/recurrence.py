@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .catalogue import Architecture
 from .context import build_context, build_detail
 from .feedback import build_feedback
 from .geometry import Geometry
-from .layers import Padding, Unit, extent, max_pool, part
+from .layers import Padding, Unit, extent, max_pool, padded, part
 from .readout import build_readout
 
 _NONLINEARITY = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}
@@ -106,7 +105,7 @@ class RecurrentNetwork(nn.Module):
         With `same`, an image that is no whole number of label cells is padded with zeros at its end.
         """
         if self.padding == "same":
-            image = F.pad(image, self._to_whole_cells(image.shape[2:]))
+            image = padded(image, [-n % g.period for n, g in zip(image.shape[2:], self.geometry, strict=True)])
         if not len(self.D):
             context: Tensor = self.U(image)
             return context
@@ -159,10 +158,6 @@ class RecurrentNetwork(nn.Module):
     def context_units(self) -> list[Unit]:
         """The layers of U."""
         return [unit for unit in self.U if isinstance(unit, Unit)]
-
-    def _to_whole_cells(self, size: torch.Size) -> list[int]:
-        after = [-n % geometry.period for n, geometry in zip(size, self.geometry, strict=True)]
-        return [n for pad in reversed(after) for n in (0, pad)]
 
     def _beside(self, context: Tensor, estimate: Tensor) -> Tensor:
         """The part of the context that lies under W's output: all of it with `same`, its inside with `valid`."""

@@ -9,10 +9,9 @@ the paper does. A first convolution of [labels, image] is the sum of one of the 
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from .grid import MEANS
-from .layers import part
+from .layers import padded, part
 from .recurrence import RecurrentNetwork
 
 _MOST = 32
@@ -73,4 +72,4 @@ class RescalingNetwork(RecurrentNetwork):
         if self.padding == "valid":
             return plane
         after = [-n % s for n, s in zip(plane.shape[2:], self.strides_at(instances), strict=True)]
-        return F.pad(plane, [n for pad in reversed(after) for n in (0, pad)])
+        return padded(plane, after)

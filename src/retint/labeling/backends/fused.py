@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ...hardware import laid_out
 from ...network import RecurrentNetwork
-from ...network.layers import Unit, finer
+from ...network.layers import Unit, finer, padded
 
 _WORDS = {4: torch.int32, 8: torch.int64, 16: torch.complex128}
 """Number types by their bytes, to move several values as one."""
@@ -48,9 +48,7 @@ class Fused:
 
     def context(self, image: Tensor) -> Tensor | Parts:
         """U * X."""
-        ends = [-n % g.period for n, g in zip(image.shape[2:], self._network.geometry, strict=True)]
-        if any(ends):
-            image = F.pad(image, [n for end in reversed(ends) for n in (0, end)])
+        image = padded(image, [-n % g.period for n, g in zip(image.shape[2:], self._network.geometry, strict=True)])
         network = self._network
         units, branch = network.context_units, network.architecture.branch
         fine = _through(units[:branch], image)
