@@ -66,7 +66,8 @@ def test_a_zarr_image_has_labels_in_zarr(model, tmp_path):
 
 
 SCRIPT = """
-import sys
+import faulthandler, sys
+faulthandler.dump_traceback_later(120, exit=True)  # says where it waits, should it ever
 import retint.images.regions, retint.labeling.large.image as large
 retint.images.regions.LARGE = 100
 note = large.Journal.note
