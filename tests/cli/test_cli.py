@@ -249,6 +249,14 @@ def test_convert_prints_one_object(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == {"converted": 2, "dataset": str(root)}
 
 
+def test_convert_says_where_the_old_masks_are(tmp_path, capsys):
+    root = write_set(tmp_path / "set", 2)
+    for mapping, kept in (("1=0", "labels.original"), ("0=1", "labels.original-2")):
+        assert run("convert", root, "--map", mapping) == 0
+        assert capsys.readouterr().out == f"2 masks converted; the old ones are in {kept}/\n"
+        assert (root / kept).is_dir()
+
+
 def test_a_folder_inside_a_set_is_told_which_to_name(tmp_path, capsys):
     root = write_set(tmp_path / "set", 2)
     assert run("train", root / "images", "--out", tmp_path / "m.safetensors") == 1

@@ -209,20 +209,21 @@ def test_threads_share_a_model(backend):
         assert_like(one, other)
 
 
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="the system forks no processes")
-def test_a_forked_process_labels_too():
-    """Though its parent computed with several threads, of which it has none."""
-    program = """
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_other_processes_label_too(method, tmp_path):
+    """Those that are forked, though their parent computed with several threads, of which they have none."""
+    (tmp_path / "labels_too.py").write_text(f"""
 import multiprocessing, numpy, retint
-model = retint.load("street", "cpu", "float32")
-def label(_):
+def label(model):
     return model.label(numpy.zeros((96, 128, 3), numpy.uint8), 2).labels
-expected = label(0)
-with multiprocessing.get_context("fork").Pool(1) as pool:
-    assert (pool.map_async(label, [0]).get(60) == expected).all()
-"""
+if __name__ == "__main__":
+    model = retint.load("street", "cpu", "float32")
+    expected = label(model)
+    with multiprocessing.get_context("{method}").Pool(1) as pool:
+        assert (pool.map_async(label, [model]).get(100) == expected).all()
+""")
     several = os.environ | {"OMP_NUM_THREADS": "2"}
-    subprocess.run([sys.executable, "-c", program], check=True, env=several, timeout=120)
+    subprocess.run([sys.executable, tmp_path / "labels_too.py"], check=True, env=several, timeout=200)
 
 
 def test_the_scale_of_a_session_is_checked_before_it_is_counted_with(model):

@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
         files = convert_values(options.dataset, parse_mapping(options.map))
     else:
         files = convert_palette(options.dataset, read_palette(options.palette))
-    line = f"{len(files)} masks converted; the old ones are in labels.original/"
+    kept = max((one.name for one in files[0].parent.parent.glob("labels.original*")), key=lambda name: (len(name), name))
+    line = f"{len(files)} masks converted; the old ones are in {kept}/"
     return _told(options, {"converted": len(files), "dataset": str(options.dataset)}, line)
 
 

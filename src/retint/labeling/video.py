@@ -22,7 +22,7 @@ from .motion import motion, moved, small_picture
 from .pixels import bands
 from .source import array_of
 from .stopping import Stop
-from .views import only
+from .views import in_words
 
 if TYPE_CHECKING:
     from .model import Model
@@ -103,7 +103,8 @@ class VideoLabeler:
         steps = Stop(steps, budget=budget).steps
         frame_steps = None if frame_steps is None else whole(frame_steps, "--frame-steps")
         real(cut, "cut", 0, 1)
-        only(options.get("scale", 1.0), "films are")
+        if isinstance(scale := in_words(options.get("scale", 1.0)), str):
+            raise RetintError(f"--scale {scale}: films are labelled at one scale; expected one number, such as 1.25")
         self.frames, self.cuts, self.further, self.flicker = 0, list[int](), list[int](), Flicker()
         self._model, self._steps, self._frame_steps, self._start = model, steps, frame_steps, start
         self._budget, self._still, self._cut, self._options = budget, still, cut, options

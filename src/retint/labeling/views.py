@@ -26,6 +26,9 @@ from .pixels import bands
 from .source import array_of
 from .starts import UNKNOWN
 
+if TYPE_CHECKING:
+    from .ready import Ready
+
 
 @dataclass(frozen=True)
 class View:
@@ -47,9 +50,10 @@ class View:
         plain = planes is None or not self.mirrored or planes.ndim == 0  # what is no image is told where it is looked at
         return planes if plain else np.ascontiguousarray(np.flip(planes, axis))
 
+    def turned(self, planes: NDArray[Any]) -> NDArray[Any]:
+        """The same planes (..., columns), not copies of them, as the view has them and back again."""
+        return planes[..., ::-1] if self.mirrored else planes
 
-if TYPE_CHECKING:
-    from .ready import Ready
 
 Scale = float | str | Sequence[float | str | View]
 """A scale, 1.25, or several: (1.25, "1.75m") or "1.25,1.75m", mirrored where an m says so."""
@@ -68,21 +72,10 @@ def views_of(scale: Any) -> tuple[View, ...]:
     return views
 
 
-def told(scale: Any) -> float | str:
+def in_words(scale: Any) -> float | str:
     """A scale as a result says it: a number, or several in a text."""
     views = views_of(scale)
     return ",".join(map(str, views)) if len(views) > 1 or views[0].mirrored else views[0].scale
-
-
-def only(scale: Any, what: str) -> float:
-    """A scale where there can be but one, and no mirror; `what` says why: "films are", "a session is".
-
-    Raises:
-        RetintError: there are several.
-    """
-    if isinstance(found := told(scale), str):
-        raise RetintError(f"--scale {found}: {what} labelled at one scale; expected one number, such as 1.25")
-    return found
 
 
 def _view(one: Any) -> View:
@@ -115,7 +108,7 @@ def log_y(scores: torch.Tensor) -> torch.Tensor:
 
 def added(logs: NDArray[np.float32], labeling: Labeling, view: View) -> None:
     """Add the logarithm of a view's distributions to (K, pixels ...)."""
-    planes = logs[..., ::-1] if view.mirrored else logs
+    planes = view.turned(logs)
     for where, y in replace(labeling, temperature=1.0).probability_parts():
         planes[(slice(None), *where)] += np.log(np.maximum(y, SMALLEST))
 

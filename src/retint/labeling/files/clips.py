@@ -17,7 +17,7 @@ from ...wholefile import check_folder, whole_file
 from ..model import Model
 from ..video import VideoLabeler, refuse
 from .drawing import overlay_of
-from .images import Wish
+from .images import Account, Wish
 from .maps import Maps
 
 _NOT_FOR_FILMS = {
@@ -46,18 +46,18 @@ class ClipWish:
 
 
 @dataclass
-class ClipOutcome:
-    """What became of the films; as `Outcome` for images."""
+class ClipOutcome(Account):
+    """What became of the films.
 
-    model: str
+    Attributes:
+        clips: for each one labelled, its summary.
+    """
+
     clips: list[dict[str, Any]] = field(default_factory=list)
-    failed: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint label --json` prints it."""
-        return {"model": self.model, "clips": self.clips, "failed": self.failed, "skipped": self.skipped, "warnings": self.warnings}
+        return self.told("clips", self.clips)
 
 
 def label_clips(

@@ -37,7 +37,7 @@ from ..large.image import LargeWish, can_flow, label_large, sampled, thumbnail
 from ..large.partial import is_begun
 from ..model import Model
 from ..pipeline import pipelined
-from ..views import told as scale_told
+from ..views import in_words
 from .drawing import SLICES, doubt_levels, overlay_of
 from .maps import Maps
 from .naming import outputs, refuse_clashes
@@ -82,25 +82,39 @@ class Wish(How):
 
 
 @dataclass
-class Outcome:
-    """What became of the images.
+class Account:
+    """What became of what was labelled.
 
     Attributes:
-        images: for each one labelled: its files, steps, change, whether settled, and the classes' shares.
-        failed: for each one that was not: its name and why.
+        model: its name.
+        failed: for each one that was not labelled: its name and why.
         warnings: lines for the user.
-        skipped: images whose labels were there already.
+        skipped: those whose labels were there already.
     """
 
     model: str
-    images: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
+    def told(self, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """As `retint label --json` prints it: the rows of what was labelled, and the rest."""
+        return {"model": self.model, kind: rows, "failed": self.failed, "skipped": self.skipped, "warnings": self.warnings}
+
+
+@dataclass
+class Outcome(Account):
+    """What became of the images.
+
+    Attributes:
+        images: for each one labelled: its files, steps, change, whether settled, and the classes' shares.
+    """
+
+    images: list[dict[str, Any]] = field(default_factory=list)
+
     def to_dict(self) -> dict[str, Any]:
         """As `retint label --json` prints it."""
-        return {"model": self.model, "images": self.images, "failed": self.failed, "skipped": self.skipped, "warnings": self.warnings}
+        return self.told("images", self.images)
 
 
 def label_files(
@@ -126,7 +140,7 @@ def label_files(
         RetintError: options do not go together, two images would write the same file, or `out` cannot be a folder.
     """
     if wish.views and wish.doubt in TRACED:
-        raise RetintError(f"--measure {wish.doubt}: not possible with --scale {scale_told(wish.scale)}, of which each has steps of its own; leave one of them out")
+        raise RetintError(f"--measure {wish.doubt}: not possible with --scale {in_words(wish.scale)}, of which each has steps of its own; leave one of them out")
     at_once = model.takes_steps_at_once(wish.how, Given(wish.start, wish.hints))
     if wish.batch is not None and wish.batch > 1 and wish.budget is not None:
         raise RetintError(f"--batch {wish.batch}: does not go with --budget, which is one image's; leave one of them out")

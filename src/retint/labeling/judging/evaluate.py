@@ -19,7 +19,7 @@ from ..finer import Way
 from ..labels import Labeling
 from ..model import Model
 from ..plan import TileSide
-from ..views import Scale, told
+from ..views import Scale, in_words
 
 _IGNORE = 255
 _KINDS = {2: "2-D images", 3: "volumes (3-D)"}
@@ -137,7 +137,7 @@ def evaluate(
     pairs = part.pairs
     if not pairs:
         raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
-    result = _empty(model, str(data.root), part.name, steps, told(scale))
+    result = _empty(model, str(data.root), part.name, steps, in_words(scale))
     untraced = way != "upsample" or model.at_once or isinstance(result.scale, str)
     if doubt:
         measures = [one for one in MEASURES if not (untraced and one in TRACED)]

@@ -70,12 +70,12 @@ class Session:
     @property
     def labels(self) -> NDArray[np.uint8]:
         """Class index of each pixel, (rows, columns) or (slices, rows, columns): a view that follows every change."""
-        return _read_only(self._labels)
+        return read_only(self._labels)
 
     @property
     def hints(self) -> NDArray[np.uint8]:
         """The strokes as a label map of the image's size, 255 elsewhere: a view that follows every change."""
-        return _read_only(self._hints)
+        return read_only(self._hints)
 
     @property
     def strokes(self) -> tuple[Stroke, ...]:
@@ -310,7 +310,8 @@ def needed(
     return (context * network.context_channels + inside) * each + kept + prod(own) * (2 + pixel)
 
 
-def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A view of an array that nobody may write to."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..labels import Labeling
 from ..views import View, combined, mean_of
-from .session import Session
+from .session import Session, read_only
 from .strokes import Stroke
 
 Part = tuple[slice, ...]
@@ -35,14 +35,12 @@ class ViewSession:
     @property
     def labels(self) -> NDArray[np.uint8]:
         """See `Session.labels`."""
-        view = self._labels.view()
-        view.flags.writeable = False
-        return view
+        return read_only(self._labels)
 
     @property
     def hints(self) -> NDArray[np.uint8]:
         """See `Session.hints`."""
-        return self._own(self._sessions[0].hints, self._views[0])
+        return self._views[0].turned(self._sessions[0].hints)
 
     @property
     def strokes(self) -> tuple[Stroke, ...]:
@@ -111,10 +109,6 @@ class ViewSession:
         """See `Session.advance`."""
         return self._each(lambda session, _: session.advance(steps))
 
-    def _own(self, planes: NDArray[Any], view: View) -> NDArray[Any]:
-        """Planes of a view as the image lies."""
-        return planes[..., ::-1] if view.mirrored else planes
-
     def _each(self, call: Callable[[Session, View], Part]) -> Part:
         """Let every view do it; the box of all pixels that may have another label. If one cannot, none has other strokes."""
         parts, states = [], [session.state for session in self._sessions]
@@ -138,7 +132,7 @@ class ViewSession:
             slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*parts, strict=True)
         )
         logs = sum(
-            self._own(session.logs, view)[(slice(None), *where)]
+            view.turned(session.logs)[(slice(None), *where)]
             for session, view in zip(self._sessions, self._views, strict=True)
         )
         self._labels[where] = mean_of(np.ascontiguousarray(logs), len(self._views), self.hints[where])
