@@ -16,17 +16,11 @@ import numpy as np
 from ...errors import RetintError
 from ...hardware import keep_memory, lacks_memory
 from ...images import (
-    IMAGE_SUFFIXES,
-    TIFF_SUFFIXES,
     RegionReader,
     Volume,
     image_size,
-    is_volume,
     is_zarr,
     open_regions,
-    read_image,
-    read_volume,
-    read_whole,
     write_image,
 )
 from ..asking import Asking, together
@@ -41,6 +35,7 @@ from ..views import in_words
 from .drawing import SLICES, doubt_levels, overlay_of
 from .maps import Maps
 from .naming import outputs, refuse_clashes
+from .reading import read_for
 from .results import write_results
 
 STRIP_STEPS = (1, 2, 4, 8)
@@ -226,7 +221,7 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish, maps: Sequence[Maps]
         )
     if reader is not None and _by_region(model, wish):
         return _Begun(path, files, None, reader)
-    image = _read(path, dims, reader)
+    image = read_for(path, dims, reader)
     start, hints = (each.of(path, reader) for each in maps)
     return _Begun(path, files, image, reader, start, hints)
 
@@ -376,25 +371,3 @@ def _label_large(
     }  # fmt: skip
     warning = model.scale_warning(reader, where, wish.zoom)
     return row, [warning] if warning else []
-
-
-def _read(path: Path, dims: int, reader: RegionReader | None) -> Volume:
-    """A file's pixels, (rows, columns, channels) or (slices, rows, columns, channels), and what else it says.
-
-    Raises:
-        RetintError: it cannot be read, or is a volume for a 2-D model or an image for a 3-D one.
-    """
-    if reader is not None and dims == 2:
-        return Volume(read_whole(reader))
-    volume = is_volume(path)
-    if dims == 2:
-        if volume:
-            raise RetintError(f"{path}: is a volume; the model labels 2-D images: save its slices, or use a 3-D model")
-        return Volume(read_image(path))
-    flat = f"{path}: is a 2-D image; the model labels volumes: use a 2-D model"
-    if not volume and path.suffix.lower() in IMAGE_SUFFIXES - TIFF_SUFFIXES:
-        raise RetintError(flat)
-    image = read_volume(path)
-    if not volume and len(image.pixels) == 1:
-        raise RetintError(flat)
-    return image
