@@ -5,11 +5,12 @@ python benchmarks/any_start.py --data DIR [--models street membrane vessel] [--s
 Starts: nothing; noise (twice); all of one class, for four of the classes or for both of two; the truth, spoilt as in training
 (`retint.learning.starts.corrupted`, twice). For each: mean IoU after 1, 8 and 64 steps. Between them: the share of pixels that
 have the same label after 64 steps, for each pair of starts, and for all at once. --every N takes every N-th image; --quick is
---steps 16 --every 25.
+--steps 16 --every 25, and writes nothing.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from itertools import combinations
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, SETS, axis_of_steps, parser, validation, with_earlier, write
+from common import RESULTS, SETS, axis_of_steps, parser, refuse_to_mix, validation, write_rows
 from retint.learning.starts import corrupted, soft_labels
 from retint.scoring import Confusion
 
@@ -93,15 +94,18 @@ def main() -> None:
     given = options.parse_args()
     most, every = (16, 25) if given.quick else (given.steps, given.every)
     steps = tuple(sorted({step for step in (1, 8, most) if step <= most}))
+    settings = {"split": "val", "every": every, "steps": list(steps)}
+    if not given.quick:
+        refuse_to_mix("any-start", settings, given.models)
     tables = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
             model = retint.load(name)
             tables[model.name] = measure(model, validation(model, given.data, Path(folder), every), steps)
-            settings = {"split": "val", "every": every, "steps": list(steps)}
-            every_model = with_earlier("any-start", settings, tables)
-            write("any-start", {**settings, "models": every_model})
-            picture(every_model)
+            if given.quick:
+                print(json.dumps(tables[model.name], indent=1))
+            else:
+                picture(write_rows("any-start", settings, tables))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,17 @@ import numpy as np
 import torch
 
 import retint
-from common import peak_memory, write
+from common import clocked, peak_memory, write
 from retint.images import write_image
 from retint.labeling.backends import FLOAT32, engine
+from retint.network.layers import padded
 
 SIZES = {"480x360": (360, 480), "1 megapixel": (1000, 1000)}
 EACH = ("plain torch", "torch", "onnxruntime", "openvino", "compile")
 
 
-def clocked(call: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Processor seconds, wall seconds, result."""
-    wall, own = time.perf_counter(), time.process_time()
-    result = call()
-    return time.process_time() - own, time.perf_counter() - wall, result
-
-
 def rows(times: list[tuple[float, float]]) -> dict[str, float]:
-    own, wall = (np.array(column) for column in zip(*times, strict=True))
+    wall, own = (np.array(column) for column in zip(*times, strict=True))
     return {
         "processor, best": round(float(own.min()), 4), "processor, median": round(float(np.median(own)), 4),
         "wall, best": round(float(wall.min()), 4),
@@ -49,7 +42,7 @@ def measured(size: tuple[int, int], names: list[str], repeats: int, precision: s
     model = retint.load("street", "cpu")
     exact = model.network("float32")
     image = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32))
-    image = torch.nn.functional.pad(image, exact._to_whole_cells(image.shape[2:]))
+    image = padded(image, [-n % g.period for n, g in zip(image.shape[2:], exact.geometry, strict=True)])
     image = image.contiguous(memory_format=torch.channels_last)
     networks = {name: exact if name in FLOAT32 else model.network(precision) for name in names}
     result: dict[str, Any] = {name: {} for name in names}
@@ -60,7 +53,7 @@ def measured(size: tuple[int, int], names: list[str], repeats: int, precision: s
             network = networks[name]
             x = image.to(next(network.parameters()).dtype)
             result[name]["number type"] = str(x.dtype).removeprefix("torch.")
-            own, wall, engines[name] = clocked(
+            wall, own, engines[name] = clocked(
                 lambda name=name, network=network: network if name == "plain torch" else engine(name, network)
             )
             result[name]["loading"] = {"processor": round(own, 3), "wall": round(wall, 3)}
@@ -71,7 +64,7 @@ def measured(size: tuple[int, int], names: list[str], repeats: int, precision: s
                 given[name] = x, context, estimate
                 return engines[name].logits(context, estimate)
 
-            own, wall, scores = clocked(once)
+            wall, own, scores = clocked(once)
             result[name]["first call of all"] = {"processor": round(own, 3), "wall": round(wall, 3)}
             difference = (torch.softmax(scores.float(), 1) - torch.softmax(expected, 1)).abs().max()
             result[name]["largest difference of probabilities"] = float(difference)
@@ -108,7 +101,7 @@ def whole_process(names: list[str], size: tuple[int, int], repeats: int) -> dict
                 began = time.perf_counter()
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 own, megabytes = json.loads(done.stdout.splitlines()[-1])
-                times.setdefault(name, []).append((own, time.perf_counter() - began))
+                times.setdefault(name, []).append((time.perf_counter() - began, own))
                 memory[name] = max(memory.get(name, 0.0), megabytes)
     return {name: {**rows(taken), "peak memory, MB": round(memory[name])} for name, taken in times.items()}
 

@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 import retint
-from common import parser, write
+from common import parser, variant, write
 from retint.data import open_dataset
 
 SIZES = (64, 64), (128, 128), (256, 256), (360, 480)
@@ -46,7 +46,10 @@ def main() -> None:
             "share of labels that differ": round(float(np.mean(differ)), 7),
         })  # fmt: skip
         print(rows[-1], flush=True)
-    write("batches", {"model": given.model, "steps": model.card.steps, "repeats": given.repeats, "rows": rows})
+    write(
+        variant("batches", options, given, "model"),
+        {"model": given.model, "steps": model.card.steps, "repeats": given.repeats, "rows": rows},
+    )
 
 
 if __name__ == "__main__":

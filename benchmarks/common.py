@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, the tables of results, the forest that they compare with."""
+"""What the benchmarks share: the machine, the tables of results, the data sets, what is measured in more than one way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ import torch
 
 import retint
 from retint.data import Pair, hold_out, open_dataset
-from retint.images import read_labels, to_unit, write_labels
+from retint.images import read_labels, write_labels
+from retint.scoring import Confusion, components, partition_scores
 
 RESULTS = Path(__file__).parent / "results"
 SETS = {"street": "camvid", "membrane": "em", "vessel": "retina"}
@@ -64,55 +65,92 @@ def made() -> dict[str, Any]:
     return {"command": shlex.join(["python", f"benchmarks/{script}", *shown]), "machine": machine()}
 
 
-def write(name: str, figures: dict[str, Any]) -> None:
-    """Write a table of results, with the command that makes it again."""
+def variant(name: str, options: argparse.ArgumentParser, given: argparse.Namespace, option: str) -> str:
+    """A table's name; of another model or architecture than the usual one, with its name, so that each has a table of its own."""
+    value = getattr(given, option)
+    return name if value == options.get_default(option) else f"{name}-{Path(value).stem}"
+
+
+def write(name: str, figures: dict[str, Any], *, own: bool = False) -> None:
+    """Write a table of results, with the command that makes it again.
+
+    Args:
+        name: of the file, without its suffix.
+        figures: the table.
+        own: each of its rows says how it came about, so the table itself does not.
+    """
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(made() | figures, indent=1) + "\n")
-    print(RESULTS / f"{name}.json")
+    file, before = RESULTS / f"{name}.json", table(name).get("command")
+    if not own and before not in (None, made()["command"]):
+        print(f"{file}: replaces what was made by {before}")
+    file.write_text(json.dumps(({} if own else made()) | figures, indent=1) + "\n")
+    print(file)
 
 
-def _table(name: str) -> dict[str, Any]:
+def table(name: str) -> dict[str, Any]:
     """A table as it was written, if it was."""
     file = RESULTS / f"{name}.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     return found
 
 
-def refuse_to_mix(name: str, settings: dict[str, Any], only: Iterable[str]) -> None:
-    """End the program if a table has rows of other systems than these, taken with other settings."""
-    table = _table(name)
-    others = table.get("systems", {}).keys() - set(only)
-    differ = [f"{key} {table.get(key)}" for key, value in settings.items() if table.get(key) != value]
+def refuse_to_mix(name: str, settings: dict[str, Any], only: Iterable[str] = (), kind: str = "models") -> None:
+    """End the program if a table has rows of others than these, taken with other settings. To be called before anything is measured."""
+    found = table(name)
+    rows = found.get(kind, {})
+    others = set(rows) - set(only) if isinstance(rows, dict) else {"rows"} if rows else set()
+    differ = [f"{key} {found.get(key)}" for key, value in settings.items() if found.get(key) != value]
     if others and differ:
         told = f"{', '.join(sorted(others))} with {', '.join(differ)}"
-        raise SystemExit(f"{name}.json: has rows of {told}; measure them too, or set the same")
+        raise SystemExit(
+            f"{name}.json: has {told}; measure all of them anew, set the same, or give that file another name"
+        )
 
 
-def with_earlier(
-    name: str, settings: dict[str, Any], rows: dict[str, Any], kind: str = "models", order: Iterable[str] = SETS
-) -> dict[str, Any]:
-    """A table's rows by model, with those that it has of others, if they were taken with the same settings.
+def earlier(name: str, kind: str) -> Any:
+    """A table's rows, a dictionary or a list. Each says how it came about; where one does not, its table said so for all."""
+    found = table(name)
+    told = {key: found[key] for key in ("command", "machine") if key in found}
+    rows = found.get(kind, {})
+    return {key: told | row for key, row in rows.items()} if isinstance(rows, dict) else [told | row for row in rows]
 
-    Each says how it came about; where an earlier one does not, its table said so for all.
+
+def write_rows(
+    name: str, settings: dict[str, Any], rows: dict[str, Any], kind: str = "models", order: Iterable[str] = SETS,
+    summary: Callable[[dict[str, Any]], dict[str, Any]] | None = None, **more: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Write a table that has a row for each model, with those that it has of others, if they were taken with the same settings.
+
+    Args:
+        name: of the table.
+        settings: of all its rows.
+        rows: by model, as they are measured now.
+        kind: what they are rows of.
+        order: of the rows.
+        summary: what all rows come to.
+        more: what else stands in the table.
+
+    Returns:
+        All rows.
     """
-    table = _table(name)
-    same = all(table.get(key) == value for key, value in settings.items())
-    told = {key: table[key] for key in ("command", "machine") if key in table}
-    earlier = {key: told | row for key, row in table.get(kind, {}).items()} if same else {}
-    every = earlier | {key: made() | row for key, row in rows.items()}
-    return {key: every[key] for key in sorted(every, key=lambda key: [*order, key].index(key))}
+    found = table(name)
+    same = all(found.get(key) == value for key, value in settings.items())
+    every = (earlier(name, kind) if same else {}) | {key: made() | row for key, row in rows.items()}
+    every = {key: every[key] for key in sorted(every, key=lambda key: [*order, key].index(key))}
+    write(name, {**settings, **more, **(summary(every) if summary else {}), kind: every}, own=True)
+    return every
 
 
-def reporter(name: str, every: float = 60) -> Callable[[Any, float], None]:
-    """What a training calls after each iteration: prints a line now and then."""
-    last = [0.0]
-
-    def report(progress: Any, share: float) -> None:
-        if time.monotonic() - last[0] > every:
-            last[0] = time.monotonic()
-            print(f"{name} {share:6.1%} loss {progress.loss:.4f} score {progress.score}", flush=True)
-
-    return report
+def linked(source: Path, parts: dict[str, Iterable[Pair]], folder: Path) -> Path:
+    """A data set of a source's classes, with these images in each part."""
+    for part, pairs in parts.items():
+        for kind in ("images", "labels"):
+            (folder / part / kind).mkdir(parents=True)
+        for pair in pairs:
+            for kind, file in (("images", pair.image), ("labels", pair.labels)):
+                (folder / part / kind / file.name).symlink_to(file.resolve())
+    shutil.copy(source / "classes.json", folder)
+    return folder
 
 
 def retina_parts(data: Path, folder: Path) -> Path:
@@ -159,37 +197,28 @@ def axis_of_steps(axis: Any, steps: list[int]) -> None:
     axis.legend(fontsize=8)
 
 
-def features(image: np.ndarray) -> np.ndarray:
-    """(rows, columns, features): what ilastik's pixel classification computes, as scikit-image has it."""
-    from skimage.feature import multiscale_basic_features
-
-    unit = to_unit(image, "image")
-    return multiscale_basic_features(
-        unit, intensity=True, edges=True, texture=True, sigma_min=1, sigma_max=16, channel_axis=-1
-    )
-
-
-def forest(pairs: list[Any], per_image: int, seed: int = 0) -> Any:
-    """A random forest on those features, trained on some random labelled pixels of each image."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    chance = np.random.default_rng(seed)
-    xs, ys = [], []
+def after_steps(model: retint.Model, pairs: Iterable[Pair], steps: Iterable[int]) -> dict[int, Confusion]:
+    """Labels against the truth after each of these steps, begun from nothing."""
+    result = {step: Confusion(len(model.classes)) for step in steps}
     for pair in pairs:
-        image, labels = pair.read()
-        known = np.flatnonzero(labels != 255)
-        chosen = chance.choice(known, min(per_image, len(known)), replace=False)
-        found = features(image)
-        xs.append(found.reshape(-1, found.shape[-1])[chosen])
-        ys.append(labels.ravel()[chosen])
-    trees = RandomForestClassifier(n_estimators=60, max_depth=18, min_samples_leaf=3, n_jobs=2, random_state=seed)
-    return trees.fit(np.concatenate(xs), np.concatenate(ys))
+        image, truth = pair.read()
+        for labeling in model.refinements(image, at=tuple(result)):
+            result[labeling.steps].add(truth, labeling.labels)
+    return result
 
 
-def forest_probabilities(trees: Any, image: np.ndarray, classes: int) -> np.ndarray:
-    """(K, rows, columns)."""
-    found = features(image)
-    given = trees.predict_proba(found.reshape(-1, found.shape[-1]))
-    result = np.zeros((classes, given.shape[0]), np.float32)
-    result[trees.classes_.astype(int)] = given.T
-    return result.reshape(classes, *image.shape[:2])
+def of_cells(labels: Iterable[np.ndarray], truths: Iterable[np.ndarray]) -> dict[str, float]:
+    """F1 of membrane; of the cells, slice by slice, the adapted Rand error and the variation of information."""
+    confusion, parts = Confusion(2), []
+    for mine, truth in zip(labels, truths, strict=True):
+        confusion.add(truth, mine)
+        parts.append(partition_scores(components(truth == 1), components(mine == 1)))
+    means = {key: float(np.mean([part[key] for part in parts])) for key in parts[0]}
+    return {"f1_membrane": confusion.f1(0), "miou": confusion.miou(), **means}
+
+
+def clocked(call: Callable[[], Any]) -> tuple[float, float, Any]:
+    """Seconds by the clock, seconds of processor time, and the result."""
+    wall, own = time.perf_counter(), time.process_time()
+    result = call()
+    return time.perf_counter() - wall, time.process_time() - own, result

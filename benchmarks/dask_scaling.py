@@ -23,7 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in the
 import numpy as np
 
 import retint
-from common import write
+from common import variant, write
 from huge import make
 from retint.hardware import keep_memory
 from retint.images import open_regions
@@ -110,7 +110,7 @@ def main() -> None:
     }  # fmt: skip
     print(json.dumps(table, indent=1))
     if not given.quick:
-        write("dask-scaling", table)
+        write(variant("dask-scaling", options, given, "model"), table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How well the shipped models know what they do not know: python benchmarks/doubt.py --data DIR [--limit N].
 
 The validation images of each set, in the order of their names (of time in camvid, of depth in em), are cut in halves: the
-temperature is fitted on the first, everything else is measured on the second. Neighbours across the cut are alike.
+temperature is fitted on the first, everything else is measured on the second. Neighbours across the cut are alike. --limit is to try
+it out: its figures are printed, and nothing is written.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 import retint
-from common import RESULTS, SETS, parser, validation, with_earlier, write
+from common import RESULTS, SETS, parser, validation, write_rows
 from retint.data import Pair
 from retint.labeling.doubt import MEASURES
 from retint.pictures import plot_reliability, plot_risk
@@ -53,11 +52,6 @@ def measure(name: str, data: Path, folder: Path, limit: int | None) -> dict:
                 for risk, doubt in zip(measured.values(), doubts, strict=True):
                     risk.add(right[where][known[where]], doubt[known[where]])
     entropy = risks["entropy"]
-    for kind, calibration in (("before", before), ("after", after)):
-        title = f"{name}, {kind}: expected calibration error {calibration.error():.3f}"
-        plot_reliability(RESULTS / f"doubt-{name}-{kind}.png", *calibration.table(), title)
-    curves = {one: risk.curve() for one, risk in risks.items()}
-    plot_risk(RESULTS / f"doubt-{name}-risk.png", curves, name, {one: risk.area() for one, risk in risks.items()})
     row = {
         "images_fitted": len(first), "images_measured": len(second), "steps": model.card.steps,
         "temperature": temperature, "ece_before": before.error(), "ece_after": after.error(),
@@ -66,20 +60,27 @@ def measure(name: str, data: Path, folder: Path, limit: int | None) -> dict:
         "aurc_at_temperature_1": {one: risk.area() for one, risk in uncalibrated.items()},
         "wrong_when_left_out": {str(out): {one: risk.left(out) for one, risk in risks.items()} for out in OUT},
     }  # fmt: skip
-    print(name, {key: np.round(value, 4) for key, value in row.items() if isinstance(value, float)}, flush=True)
+    print(name, {key: round(value, 4) for key, value in row.items() if isinstance(value, float)}, flush=True)
+    if limit is not None:
+        return row
+    RESULTS.mkdir(exist_ok=True)
+    for kind, calibration in (("before", before), ("after", after)):
+        title = f"{name}, {kind}: expected calibration error {calibration.error():.3f}"
+        plot_reliability(RESULTS / f"doubt-{name}-{kind}.png", *calibration.table(), title)
+    curves = {one: risk.curve() for one, risk in risks.items()}
+    plot_risk(RESULTS / f"doubt-{name}-risk.png", curves, name, {one: risk.area() for one, risk in risks.items()})
     return row
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=list(SETS))
+    options.add_argument("--models", nargs="+", choices=SETS, default=list(SETS))
     options.add_argument("--limit", type=int, metavar="N", help="images of each set, evenly spread, to try it out")
     given = options.parse_args()
-    RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         rows = {name: measure(name, given.data, Path(folder), given.limit) for name in given.models}
-    settings = {"split": "val: temperature from its first half, figures from its second", "limit": given.limit}
-    write("doubt", {**settings, "models": with_earlier("doubt", settings, rows)})
+    if given.limit is None:
+        write_rows("doubt", {"split": "val: temperature from its first half, figures from its second"}, rows)
 
 
 if __name__ == "__main__":

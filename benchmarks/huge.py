@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import retint
-from common import peak_memory, write
+from common import peak_memory, variant, write
 from retint.hardware import keep_memory
 from retint.images import open_regions, read_labels, regions
 from retint.labeling.large.image import LargeWish, label_large
@@ -232,8 +232,9 @@ def main() -> None:
             table["against the whole"] = apart(*same, "--one", "compare", str(image), str(target))
     print(json.dumps(table, indent=1))
     if not given.quick:
+        name = variant(variant("huge", options, given, "model"), options, given, "format")
         size = f"{given.size}" if rows == given.size else f"{rows}x{given.size}"
-        write(f"huge-{size}" + (f"-{given.steps}-steps" if given.steps != 2 else ""), table)
+        write(f"{name}-{size}" + (f"-{given.steps}-steps" if given.steps != 2 else ""), table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Memory and time of large images and volumes: python benchmarks/large.py [--image 20000] [--volume 256,1024,1024] [--steps 2].
 
-Each is labelled in a process of its own, from pixels of noise made there; peak memory is that process's, pixels included.
+Each is labelled in a process of its own, from pixels of noise made there; peak memory is that process's, pixels included. A row
+takes the place of an earlier one of the same shape, model and steps; the others stay.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, peak_memory, write
+from common import earlier, made, peak_memory, write
 from retint.modelfile import Card
 from retint.network import architecture, build
 
@@ -41,7 +42,7 @@ def one(shape: tuple[int, ...], arch: str, steps: int) -> dict:
     return {
         "shape": shape, "model": arch, "steps": labeling.steps, "seconds": round(taken, 1),
         "megapixels per second": round(labeling.labels.size / taken / 1e6, 3),
-        "peak GB": round(peak_memory() / (1 << 30), 3), "pixels GB": round(pixels.nbytes / (1 << 30), 3),
+        "peak GiB": round(peak_memory() / (1 << 30), 3), "pixels GiB": round(pixels.nbytes / (1 << 30), 3),
     }  # fmt: skip
 
 
@@ -57,17 +58,16 @@ def main() -> None:
         shape, arch = json.loads(given.one)
         print(json.dumps(one(tuple(shape), arch, given.steps)))
         return
-    file = RESULTS / "large.json"
-    rows = json.loads(file.read_text())["runs"] if file.exists() else []
+    rows = list(earlier("large", "runs"))
     wanted = [((side, side), "street") for side in given.image]
     wanted += [(tuple(map(int, text.split(","))), given.arch) for text in given.volume]
     for shape, arch in wanted:
         command = [sys.executable, __file__, "--one", json.dumps([shape, arch]), "--steps", str(given.steps)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        row = json.loads(done.stdout) | {"threads": torch.get_num_threads()}
+        row = made() | json.loads(done.stdout)
         rows = [r for r in rows if (r["shape"], r["model"], r["steps"]) != (list(shape), arch, given.steps)] + [row]
         print(row, flush=True)
-        write("large", {"runs": rows})
+        write("large", {"runs": rows}, own=True)
 
 
 if __name__ == "__main__":

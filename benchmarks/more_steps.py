@@ -5,11 +5,12 @@ python benchmarks/more_steps.py --data DIR [--models street membrane vessel] [--
 For each model: mean IoU (and F1 of both classes, where there are two); how much Y changed at that step, as the total variation
 between a cell's distribution and the one before, 1/2 sum |Y(t) - Y(t-1)|, the largest of all cells and the mean; the largest
 fall below the best earlier number of steps; and the first step at which the change falls under 1e-3. U * X is computed once
-an image; a step costs W and V alone. --every N takes every N-th image; --quick is --most 64 --every 25.
+an image; a step costs W and V alone. --every N takes every N-th image; --quick is --most 64 --every 25, and writes nothing.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import retint
-from common import RESULTS, SETS, axis_of_steps, parser, validation, with_earlier, write
+from common import RESULTS, SETS, axis_of_steps, parser, refuse_to_mix, validation, write_rows
 from retint.labeling.canvas import Canvas
 from retint.labeling.how import Given, How
 from retint.labeling.source import Source
@@ -113,15 +114,18 @@ def main() -> None:
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()
     most, every = (64, 25) if given.quick else (given.most, given.every)
+    settings = {"split": "val", "every": every}
+    if not given.quick:
+        refuse_to_mix("more-steps", settings, given.models)
     tables = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
             model = retint.load(name)
             tables[model.name] = measure(model, validation(model, given.data, Path(folder), every), most)
-            settings = {"split": "val", "every": every}
-            every_model = with_earlier("more-steps", settings, tables)
-            write("more-steps", {**settings, "models": every_model})
-            picture(every_model)
+            if given.quick:
+                print(json.dumps(tables[model.name], indent=1))
+            else:
+                picture(write_rows("more-steps", settings, tables))
 
 
 if __name__ == "__main__":

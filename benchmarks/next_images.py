@@ -9,33 +9,22 @@ images of all three sequences that cannot be chosen: what is labelled, and what 
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 import retint
-from common import parser, reporter, write
+from common import linked, parser, variant, write
 from retint.data import Pair, open_dataset
 from retint.data.folder import read_indices
 from retint.labeling.judging.evaluate import evaluate
 from retint.labeling.judging.layout import distances, layout_of_labels
 from retint.labeling.judging.nextup import Candidate, next_images
-from retint.learning import Settings, train
+from retint.learning import Settings
+from training import trained
 
 FIRST, MORE, APART = 5, 10, 60
 ARMS = ("next", "coverage", "doubt alone", "random")
-
-
-def part(source: Path, pairs: list[Pair], held: list[Pair], folder: Path) -> Path:
-    """A data set of these images, linked."""
-    for name, some in (("train", pairs), ("val", held)):
-        for kind, files in (("images", [p.image for p in some]), ("labels", [p.labels for p in some])):
-            (folder / name / kind).mkdir(parents=True)
-            for file in files:
-                (folder / name / kind / file.name).symlink_to(file.resolve())
-    (folder / "classes.json").write_bytes((source / "classes.json").read_bytes())
-    return folder
 
 
 def covering(candidates: list[Candidate], known: list[np.ndarray], count: int) -> list[Candidate]:
@@ -59,13 +48,12 @@ def seed_of(source: Path, folder: Path, seed: int, minutes: float, pool: int | N
     shuffled = [data.splits["train"].pairs[k] for k in chance.permutation(len(data.splits["train"].pairs))]
     apart, shuffled = shuffled[:APART], shuffled[APART:]
     first, rest = shuffled[:FIRST], shuffled[FIRST : None if pool is None else FIRST + pool]
-    like_the_pool = part(source, first, apart, folder / f"{seed}-apart")
+    like_the_pool = linked(source, {"train": first, "val": apart}, folder / f"{seed}-apart")
     begin = folder / f"{seed}.safetensors"
 
     def learn(pairs: list[Pair], out: Path, start: str | None) -> dict[str, float]:
-        dataset = part(source, pairs, held, folder / out.stem)
-        settings = Settings(arch=arch, minutes=minutes, seed=seed, start=start)
-        train(dataset, out, settings, report=reporter(out.stem), clock=time.process_time)
+        dataset = linked(source, {"train": pairs, "val": held}, folder / out.stem)
+        trained(dataset, out, Settings(arch=arch, minutes=minutes, seed=seed, start=start), out.stem)
         sets = {"val": dataset, "like the pool": like_the_pool}
         return {
             name: float(evaluate(retint.load(out), which, "val", (8,)).confusions[8].miou())
@@ -119,7 +107,7 @@ def main() -> None:
                 for name in ARMS
             }
             if not given.quick:
-                write("next-images", {**settings, "mean_miou": means, "seeds": rows})
+                write(variant("next-images", options, given, "arch"), {**settings, "mean_miou": means, "seeds": rows})
 
 
 if __name__ == "__main__":

@@ -5,28 +5,27 @@ python benchmarks/one_step.py --data DIR [--sets em retina camvid] [--epochs 4 8
 Both runs of a pair see the same views with the same learning rates (--epochs; the refining one takes two to three times as long), or
 take the same processor time of one thread (--minutes; the one-step network then sees more views). Measured on val:
 mean IoU and each class's, of all pixels and of those within 2, 4 and 8 pixels of a border between classes (trimap). Rows
-are added to the results as they come; a row that is there already is not run again.
+are added to the results as they come; a row that is there already, of the same settings, is not run again.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, reporter, retina_parts, write
+from common import earlier, made, parser, retina_parts, write
 from retint.data import open_dataset
-from retint.learning import Settings, train
+from retint.learning import Settings
 from retint.scoring import Confusion, near_borders
+from training import trained
 
 ARCHS = {"em": "small-2", "retina": "small-2", "camvid": "small-8"}
 EPOCHS = {"em": 4.0, "retina": 8.0, "camvid": 6.0}
-MORE = {"camvid": {"crop": (160, 160), "batch": 8}}
+MORE = {"camvid": {"crop": [160, 160], "batch": 8}}
 BANDS = (2, 4, 8)
 
 
@@ -49,13 +48,13 @@ def measured(model: retint.Model, data: Path, steps: tuple[int, ...]) -> dict[st
     }
 
 
-def pair_of_runs(data: Path, name: str, seed: int, length: dict[str, float], folder: Path) -> dict:
-    row: dict = {"set": name, "arch": ARCHS[name], "seed": seed, **length}
+def pair_of_runs(data: Path, wanted: dict, folder: Path) -> dict:
+    """The row that is told what of a run is wanted: its set, and its settings."""
+    row = dict(wanted)
+    settings = {key: value for key, value in wanted.items() if key != "set"}
     for kind, window in (("refining", 2), ("one step", 0)):
-        out = folder / f"{name}-{window}-{seed}.safetensors"
-        settings = Settings(arch=ARCHS[name], seed=seed, window=window, **length, **MORE.get(name, {}))
-        train(data, out, settings, report=reporter(out.stem), clock=time.process_time)
-        model = retint.load(out)
+        out = folder / f"{wanted['set']}-{window}-{wanted['seed']}.safetensors"
+        model = retint.load(trained(data, out, Settings(window=window, **settings), out.stem))
         row[kind] = measured(model, data, (1, 2, 4, 8) if window else (1,))
         row[f"{kind} iterations"] = model.card.trained_on["iterations"]
     after, control = row["refining"]["8"], row["one step"]["1"]
@@ -66,19 +65,21 @@ def pair_of_runs(data: Path, name: str, seed: int, length: dict[str, float], fol
 
 
 def summary(rows: list[dict]) -> dict:
-    """Of each set: mean and spread of the gains over the seeds."""
-    result = {}
-    for name in dict.fromkeys(row["set"] for row in rows):
-        mine = [row for row in rows if row["set"] == name]
-        result[name] = {}
+    """Of each set, and runs of one length: mean and spread of the gains over the seeds."""
+    mine: dict[str, list[dict]] = {}
+    for row in rows:
+        length = f"{row['epochs']:g} epochs" if "epochs" in row else f"{row['minutes']:g} minutes"
+        mine.setdefault(f"{row['set']}, {length}", []).append(row)
+    result: dict = {name: {} for name in mine}
+    for name, some in mine.items():
         for what in ("gain_points", "within_points"):
-            table = {band: [row[what][band] for row in mine] for band in mine[0][what]}
+            gains = {band: [row[what][band] for row in some] for band in some[0][what]}
             result[name][what] = {
                 band: {
                     "mean": round(float(np.mean(n)), 2),
                     "spread": round(float(np.std(n, ddof=1)), 2) if len(n) > 1 else None,
                 }
-                for band, n in table.items()
+                for band, n in gains.items()
             }
     return result
 
@@ -96,21 +97,20 @@ def main() -> None:
         what = "--minutes" if given.minutes else "--epochs"
         options.error(f"{what}: found {len(lengths)} for {len(given.sets)} sets; expected one for each")
     torch.set_num_threads(1)
-    file = RESULTS / "one-step.json"
-    rows = json.loads(file.read_text()).get("rows", []) if file.exists() else []
+    rows = list(earlier("one-step", "rows"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         retina = retina_parts(given.data, folder / "retina") if "retina" in given.sets else None
         for seed in given.seeds:
             for name, many in zip(given.sets, lengths, strict=True):
                 length = {"minutes" if given.minutes else "epochs": many}
-                wanted = {"set": name, "seed": seed, **length}
+                wanted = {"set": name, "arch": ARCHS[name], "seed": seed, **length, **MORE.get(name, {})}
                 if any(wanted.items() <= row.items() for row in rows):
                     continue
                 data = retina if name == "retina" else given.data / name
-                rows.append(pair_of_runs(data, name, seed, length, folder))
+                rows.append(made() | pair_of_runs(data, wanted, folder))
                 print(name, seed, rows[-1]["gain_points"], rows[-1]["within_points"], flush=True)
-                write("one-step", {"summary": summary(rows), "rows": rows})
+                write("one-step", {"summary": summary(rows), "rows": rows}, own=True)
 
 
 if __name__ == "__main__":

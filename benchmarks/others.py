@@ -1,7 +1,7 @@
 """Do other programs' labels get better? Forests' and a U-Net's labels of CamVid's validation images, before and after refining.
 
-    OMP_NUM_THREADS=1 python benchmarks/unet.py --data DIR --out unet.pt
-    python benchmarks/others.py --data DIR --predictions FOLDER --unet unet.pt [--model NAME|FILE] [--every N] [--only NAME...]
+    python benchmarks/unet.py --data DIR --out unet.pt
+    python benchmarks/others.py --data DIR --predictions FOLDER --unet unet.pt [--model NAME|FILE] [--every N] [--only ROW...]
 
 - forest: a random forest on scikit-image's `multiscale_basic_features`, which is what ilastik's pixel classification does
 - autocontext: a second forest that sees the same features, the first one's probabilities and those smoothed at two widths
@@ -10,15 +10,17 @@
 - U-Net: segmentation_models.pytorch's, see `unet.py`
 
 Their probabilities are kept in FOLDER (one file an image, half precision), so that a second call refines the same ones, with
-another model if you like: `--model`. What is there is not computed again. Each is refined as `retint refine` does, with 1, 2,
-4, 8 steps, from the hard labels and from the probabilities. The model's own labels, begun from nothing, stand beside.
+another model if you like: `--model`, whose table has its name. What is there, of the same settings, is not computed again. Each is refined as
+`retint refine` does, with 1, 2, 4, 8 steps, from the hard labels and from the probabilities. The model's own labels, begun from nothing, stand
+beside: of all images (alone), and of those that forests label (alone-every). With --only, other rows stay as they are, and --every must be theirs.
 
 Each fit takes under 3 minutes of one thread, a forest's labels of an image 6 to 10 s, so forests label every 4th image (--every);
-refining takes a second an image for each of them. --quick: every 25th image, few pixels, a folder of its own in FOLDER.
+refining takes a second an image for each of them. --quick: every 25th image, few pixels, a folder of its own in FOLDER; writes nothing.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,55 +30,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import retint
-from common import RESULTS, features, parser, write
+from common import RESULTS, after_steps, parser, refuse_to_mix, variant, write_rows
+from forest import TREES, Forest
 from retint.data import open_dataset
 from retint.scoring import Confusion
 from unet import Unet
 
 STEPS = (1, 2, 4, 8)
-WIDTHS = (2, 8)  # of the Gaussians over the first forest's probabilities, in pixels
-TREES = {"n_estimators": 60, "max_depth": 18, "min_samples_leaf": 3, "random_state": 0}
+FORESTS, ALONE = ("forest", "autocontext"), ("alone", "alone-every")
 Predict = Callable[[np.ndarray], np.ndarray]
-
-
-def context_features(probabilities: np.ndarray) -> np.ndarray:
-    """(rows, columns, features) from probabilities (K, rows, columns): themselves, and smoothed at two widths."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = [gaussian_filter(probabilities, (0, width, width)) for width in WIDTHS]
-    return np.moveaxis(np.concatenate([probabilities, *smooth]), 0, -1).astype(np.float32)
-
-
-class Forest:
-    """A random forest on the features of pixels, and on what an earlier forest says of them if there is one."""
-
-    def __init__(self, pairs: list[Any], classes: int, per_image: int, before: Forest | None = None) -> None:
-        from sklearn.ensemble import RandomForestClassifier
-
-        self.classes, self.before = classes, before
-        chance = np.random.default_rng(0 if before is None else 1)
-        xs, ys = [], []
-        for pair in pairs:
-            image, labels = pair.read()
-            known = np.flatnonzero(labels != 255)
-            chosen = chance.choice(known, min(per_image, len(known)), replace=False)
-            xs.append(self._seen(image)[chosen])
-            ys.append(labels.ravel()[chosen])
-        self.trees = RandomForestClassifier(n_jobs=1, **TREES).fit(np.concatenate(xs), np.concatenate(ys))
-
-    def _seen(self, image: np.ndarray) -> np.ndarray:
-        planes = [features(image)]
-        if self.before is not None:
-            planes.append(context_features(self.before(image)))
-        seen = np.concatenate(planes, -1)
-        return seen.reshape(-1, seen.shape[-1])
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """(K, rows, columns)."""
-        given = self.trees.predict_proba(self._seen(image))
-        result = np.zeros((self.classes, len(given)), np.float32)
-        result[self.trees.classes_.astype(int)] = given.T
-        return result.reshape(self.classes, *image.shape[:2])
 
 
 def told(name: str, began: float) -> None:
@@ -100,9 +62,15 @@ def makers(given: Any, train: list[Any], classes: int) -> dict[str, Callable[[],
     return result | ({"unet": lambda: Unet(given.unet).probabilities} if given.unet else {})
 
 
-def predicted(folder: Path, pairs: list[Any], make: Callable[[], Predict], name: str) -> None:
-    """Write the probabilities that are not there yet."""
+def predicted(folder: Path, pairs: list[Any], make: Callable[[], Predict], settings: dict[str, Any]) -> None:
+    """Write the probabilities that are not there yet, beside what they were made with; those of other settings end the program."""
+    name, file = folder.name, folder / "made-with.json"
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.glob("*.npy")):
+        before = json.loads(file.read_text()) if file.exists() else "settings that are not told"
+        if before != settings:
+            raise SystemExit(f"{folder}: was made with {before}, not {settings}; move it away, or give another --predictions")
+    file.write_text(json.dumps(settings))
     missing = [pair for pair in pairs if not (folder / f"{pair.stem}.npy").exists()]
     if not missing:
         return
@@ -115,32 +83,25 @@ def predicted(folder: Path, pairs: list[Any], make: Callable[[], Predict], name:
             print(f"{name}: {done} of {len(missing)} images labelled", flush=True)
 
 
-def refined(model: retint.Model, pairs: list[Any], folder: Path | None, name: str) -> dict[str, Any]:
-    """Mean IoU before and after; with no folder, the model's own from nothing."""
+def refined(model: retint.Model, pairs: list[Any], folder: Path) -> dict[str, Any]:
+    """Mean IoU before and after."""
     classes = len(model.classes)
     before = Confusion(classes)
-    kinds = ("nothing",) if folder is None else ("hard labels", "probabilities")
-    after = {kind: {step: Confusion(classes) for step in STEPS} for kind in kinds}
+    after = {kind: {step: Confusion(classes) for step in STEPS} for kind in ("hard labels", "probabilities")}
     for done, pair in enumerate(pairs, start=1):
         image, truth = pair.read()
-        starts: dict[str, Any] = {"nothing": None}
-        if folder is not None:
-            y = np.load(folder / f"{pair.stem}.npy").astype(np.float32)
-            hard = y.argmax(0).astype(np.uint8)
-            before.add(truth, hard)
-            starts = {"hard labels": hard, "probabilities": y}
-        for kind, start in starts.items():
+        y = np.load(folder / f"{pair.stem}.npy").astype(np.float32)
+        hard = y.argmax(0).astype(np.uint8)
+        before.add(truth, hard)
+        for kind, start in (("hard labels", hard), ("probabilities", y)):
             for labeling in model.refinements(image, start=start, at=STEPS):
                 after[kind][labeling.steps].add(truth, labeling.labels)
         if done % 10 == 0 or done == len(pairs):
-            print(f"{name}: {done} of {len(pairs)} images refined", flush=True)
-    table = {f"refined from {kind}": _figures(own) for kind, own in after.items()}
-    if folder is None:
-        return {"images": len(pairs), "steps from nothing": table["refined from nothing"]}
-    best = max(row["8"] for row in table.values())
+            print(f"{folder.name}: {done} of {len(pairs)} images refined", flush=True)
+    found = {kind: _figures(own) for kind, own in after.items()}
     return {
-        "images": len(pairs), "before": round(before.miou(), 5), **table, "gain_points_at_8": round(100 * (best - before.miou()), 3),
-        "gain_points_from_hard_labels_at_8": round(100 * (table["refined from hard labels"]["8"] - before.miou()), 3),
+        "images": len(pairs), "before": round(before.miou(), 5), **{f"refined from {kind}": row for kind, row in found.items()},
+        "gain_points_at_8": {kind: round(100 * (row["8"] - before.miou()), 3) for kind, row in found.items()},
     }  # fmt: skip
 
 
@@ -148,32 +109,32 @@ def _figures(own: dict[int, Confusion]) -> dict[str, float]:
     return {str(step): round(confusion.miou(), 5) for step, confusion in own.items()}
 
 
-def picture(rows: dict[str, Any]) -> None:
+def picture(name: str, rows: dict[str, Any]) -> None:
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
-    for name, row in rows.items():
+    for label, row in rows.items():
         steps = [0, *STEPS]
         if "before" not in row:
             axis.plot(
-                range(1, len(steps)), list(row["steps from nothing"].values()), marker="o", color="black", label=name,
-                ls="--" if "every" in name else "-",
-            )
+                range(1, len(steps)), list(row["steps from nothing"].values()), marker="o", color="black", label=label,
+                ls="--" if "every" in label else "-",
+            )  # fmt: skip
             continue
         (line,) = axis.plot(range(len(steps)), [row["before"], *row["refined from probabilities"].values()], marker="o",
-                            label=f"{name}, from probabilities")  # fmt: skip
+                            label=f"{label}, from probabilities")  # fmt: skip
         axis.plot(range(len(steps)), [row["before"], *row["refined from hard labels"].values()], marker=".", ls=":",
-                  color=line.get_color(), label=f"{name}, from hard labels")  # fmt: skip
+                  color=line.get_color(), label=f"{label}, from hard labels")  # fmt: skip
     axis.set_xticks(range(len(STEPS) + 1), ["before", *map(str, STEPS)])
     axis.set(xlabel="steps of refinement", ylabel="mean IoU, validation images")
     axis.legend(fontsize=8)
-    figure.savefig(RESULTS / "others.png", dpi=100)
+    figure.savefig(RESULTS / f"{name}.png", dpi=100)
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--predictions", type=Path, required=True, help="folder that keeps the others' probabilities")
+    options.add_argument("--predictions", type=Path, help="folder that keeps the others' probabilities; for the model alone there is none")
     options.add_argument("--unet", type=Path, help="weights of unet.py; without them the U-Net is left out")
     options.add_argument("--model", default="street")
-    options.add_argument("--only", nargs="+", choices=("forest", "autocontext", "unet"))
+    options.add_argument("--only", nargs="+", choices=(*FORESTS, "unet", *ALONE), default=[*FORESTS, "unet", *ALONE])
     options.add_argument(
         "--every", type=int, default=4, help="forests label every N-th validation image; the U-Net all"
     )
@@ -183,28 +144,38 @@ def main() -> None:
     )
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()
+    others = [name for name in (*FORESTS, "unet") if name in given.only and (name != "unet" or given.unet)]
+    if others and given.predictions is None:
+        options.error(f"--predictions: expected a folder that keeps the probabilities of {', '.join(others)}")
     if given.quick:
         given.every, given.train_every, given.per_image = 25, 40, 500
-        given.predictions /= "quick"  # not to be taken for the real ones
+        given.predictions = given.predictions and given.predictions / "quick"  # not to be taken for the real ones
     data = open_dataset(given.data / "camvid")
     classes, train, val = len(data.classes), list(data.splits["train"].pairs), list(data.splits["val"].pairs)
-    model, rows, settings = retint.load(given.model), dict[str, Any](), dict[str, Any]()
-    if given.unet and "unet" in (given.only or ["unet"]):
-        settings["unet"] = Unet(given.unet).told  # what it lacks is told before the forests take their time
-    for name, make in makers(given, train, classes).items():
-        if given.only and name not in given.only:
-            continue
-        pairs = val[::25] if given.quick else val if name == "unet" else val[:: given.every]
-        predicted(given.predictions / name, pairs, make, name)
-        rows[name] = refined(model, pairs, given.predictions / name, name)
-        print(name, rows[name], flush=True)
-    rows[f"{model.name} alone"] = refined(model, val[::25] if given.quick else val, None, model.name)
+    model, name, rows = retint.load(given.model), variant("others", options, given, "model"), dict[str, Any]()
+    some = val[:: given.every]
+    alone = {"alone": (f"{model.name} alone", val), "alone-every": (f"{model.name} alone, every {given.every}", some)}
+    alone = {key: row for key, row in alone.items() if key in given.only}
+    settings = {"model": model.name, "split": "val", "every": given.every}
     if not given.quick:
-        rows[f"{model.name} alone, every {given.every}"] = refined(model, val[:: given.every], None, model.name)
-    settings |= {"forests": {"training images": len(train[:: given.train_every]), "pixels an image": given.per_image // 2,
-                             "of each half of autocontext": given.per_image, **TREES}}  # fmt: skip
-    write("others", {"model": model.name, "split": "val", "settings": settings, "rows": rows})
-    picture(rows)
+        refuse_to_mix(name, settings, [*others, *(row for row, _ in alone.values())], "rows")
+    learned = {"training images": len(train[:: given.train_every]), **TREES}
+    how = {
+        "forest": {"pixels an image": given.per_image // 2, **learned},
+        "autocontext": {"pixels an image of each half": given.per_image, **learned},
+    } | ({"unet": Unet(given.unet).told} if "unet" in others else {})  # what that lacks is told before the forests take their time
+    for one, make in makers(given, train, classes).items():
+        if one in others:
+            pairs, folder = val if one == "unet" and not given.quick else some, given.predictions / one
+            predicted(folder, pairs, make, how[one])
+            rows[one] = {"made with": how[one], **refined(model, pairs, folder)}
+            print(one, rows[one], flush=True)
+    for row, pairs in alone.values():
+        pairs = some if given.quick else pairs
+        rows[row] = {"images": len(pairs), "steps from nothing": _figures(after_steps(model, pairs, STEPS))}
+        print(row, rows[row], flush=True)
+    if not given.quick:
+        picture(name, write_rows(name, settings, rows, "rows", [*FORESTS, "unet", f"{model.name} alone"]))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 python benchmarks/papers.py --data DIR [--minutes 2.5] [--models DIR] [--only NAME ...] [--every N] [--train-only | --picture-only]
 
 With --only, the rows of other systems stay as they are, and --minutes and --every must be theirs; the picture shows all systems
-of the table, if --models has them. Trains what is missing in --models (one thread, by processor time, so that a busy machine changes little), then measures on
-val (480 x 360): mean IoU, pixel and class accuracy after one step and after more, parameters, receptive field, seconds per
-image. Writes the table and the picture of the same three images labelled by each; prints the table of docs/systems.md.
+of the table, if --models has them. Trains what is missing in --models (one thread, by processor time, so that a busy machine changes little;
+what is there must have been trained with the same settings), then measures on val (480 x 360): mean IoU, pixel and class accuracy after one step
+and after more, parameters, receptive field, seconds per image. Writes the table and the picture of the same three images labelled by each;
+prints the table of docs/systems.md.
 """
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -20,11 +20,12 @@ import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, refuse_to_mix, reporter, with_earlier, write
+from common import RESULTS, linked, parser, refuse_to_mix, write_rows
 from retint.data import open_dataset
 from retint.labeling.judging.evaluate import evaluate
-from retint.learning import Settings, train
+from retint.learning import Settings
 from retint.network import CATALOGUE, Geometry, RecurrentNetwork, build
+from training import trained
 
 SHOWN = (5, 50, 95)
 """Of the validation images, those in the picture."""
@@ -32,22 +33,8 @@ SHOWN = (5, 50, 95)
 
 def thinned(data: Path, folder: Path, every: int) -> Path:
     """The same data set with every so-many-th validation image alone."""
-    for part, step in (("train", 1), ("val", every)):
-        for kind in ("images", "labels"):
-            (folder / part / kind).mkdir(parents=True)
-            for file in sorted((data / part / kind).iterdir())[::step]:
-                (folder / part / kind / file.name).symlink_to(file.resolve())
-    shutil.copy(data / "classes.json", folder)
-    return folder
-
-
-def learned(name: str, data: Path, models: Path, minutes: float) -> Path:
-    """The model of an entry, trained now if it was not before."""
-    out = models / f"{name}.safetensors"
-    if not out.exists():
-        settings = Settings(arch=name, minutes=minutes, crop=(320, 320))
-        train(data, out, settings, report=reporter(name), note=print, clock=time.process_time)
-    return out
+    splits = open_dataset(data).splits
+    return linked(data, {"train": splits["train"].pairs, "val": splits["val"].pairs[::every]}, folder)
 
 
 def seconds(model: retint.Model, image: np.ndarray, steps: int) -> float:
@@ -126,13 +113,16 @@ def main() -> None:
     given = options.parse_args()
     settings = {"processor_minutes_each": given.minutes, "threads": 1, "every_nth_validation_image": given.every}
     if not given.train_only and not given.picture_only:
-        refuse_to_mix("papers", settings, given.only)
+        refuse_to_mix("papers", settings, given.only, "systems")
     torch.set_num_threads(1)
     data = given.data / "camvid"
     given.models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         small = thinned(data, Path(folder) / "camvid", 10)  # what training looks at on its way need not be all
-        files = {name: learned(name, small, given.models, given.minutes) for name in given.only}
+        files = {}
+        for name in given.only:
+            how = Settings(arch=name, minutes=given.minutes, crop=(320, 320))
+            files[name] = trained(small, given.models / f"{name}.safetensors", how, name, note=print)
     if given.train_only:
         return
     models = {name: retint.load(file) for name, file in files.items()}
@@ -143,8 +133,7 @@ def main() -> None:
     for name, model in models.items():
         rows[name] = row(name, model, data, given.every)
         print(name, rows[name], flush=True)
-        table = with_earlier("papers", settings, rows, "systems", CATALOGUE)
-        write("papers", {**settings, "systems": table})
+        table = write_rows("papers", settings, rows, "systems", CATALOGUE)
     files = {name: given.models / f"{name}.safetensors" for name in table}
     if missing := [name for name, file in files.items() if not file.exists()]:
         print(f"papers.png stays as it is: {given.models} lacks {', '.join(missing)}")

@@ -1,22 +1,25 @@
 """Retint and the U-Net after the same time of training on CamVid: python benchmarks/same_time.py --data DIR --unet unet.pt.
 
 The U-Net is `unet.py`'s, which see for how it is trained; ours is trained here for as much processor time as it was, with the
-default settings, by one thread (OMP_NUM_THREADS=1, for `unet.py` too). Mean IoU on the validation images. --quick: half a
+default settings, by one thread as `unet.py` does. Mean IoU on the validation images. --quick: half a
 minute whatever the U-Net had, every 25th image, nothing written.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import retint
-from common import parser, reporter, write
+from common import after_steps, parser, variant, write
 from retint.data import open_dataset
-from retint.learning import Settings, train
+from retint.learning import Settings
+from retint.network import architecture, build
 from retint.scoring import Confusion
+from training import trained
 from unet import Unet
 
 STEPS = (1, 2, 4, 8)
@@ -24,18 +27,12 @@ STEPS = (1, 2, 4, 8)
 
 def ours(arch: str, data: Path, out: Path, minutes: float, pairs: list[Any]) -> dict[str, Any]:
     """Trained, and measured after each of the steps."""
-    train(data, out, Settings(arch=arch, minutes=minutes), report=reporter(arch), clock=time.process_time)
-    model = retint.load(out)
-    confusions = {step: Confusion(len(model.classes)) for step in STEPS}
-    for pair in pairs:
-        image, truth = pair.read()
-        for labeling in model.refinements(image, at=STEPS):
-            confusions[labeling.steps].add(truth, labeling.labels)
-    told = model.card.trained_on
+    model = retint.load(trained(data, out, Settings(arch=arch, minutes=minutes), arch))
+    told, network = model.card.trained_on, build(architecture(arch), model.card.channels, len(model.classes))
     crop, batch = told["settings"]["crop"][0], told["settings"]["batch"]
     return {
-        "parameters": sum(p.numel() for p in model.network().parameters()), "views": batch * told["iterations"], "crop": crop,
-        "miou": {str(step): round(c.miou(), 4) for step, c in confusions.items()},
+        "parameters": sum(p.numel() for p in network.parameters()), "views": batch * told["iterations"], "crop": crop,
+        "miou": {str(step): round(c.miou(), 4) for step, c in after_steps(model, pairs, STEPS).items()},
     }  # fmt: skip
 
 
@@ -58,6 +55,7 @@ def main() -> None:
     options.add_argument("--arch", default="standard-8-4", metavar="NAME")
     options.add_argument("--quick", action="store_true")
     given = options.parse_args()
+    torch.set_num_threads(1)
     data = given.data / "camvid"
     pairs = list(open_dataset(data).splits["val"].pairs)[:: 25 if given.quick else 1]
     network = Unet(given.unet)
@@ -69,7 +67,7 @@ def main() -> None:
         figures[given.arch] = ours(given.arch, data, Path(folder) / "ours.safetensors", minutes, pairs)
     print(figures)
     if not given.quick:
-        write("same-time", figures)
+        write(variant("same-time", options, given, "arch"), figures)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import retint
-from common import SETS, parser, set_of, with_earlier, write
+from common import SETS, parser, refuse_to_mix, set_of, write_rows
 from retint.labeling.judging.evaluate import evaluate
 
 SCALES = ("0.75", "1", "1.25", "1.5", "2", "1,1m", "1,1.5", "1.25,1.75m")
@@ -19,10 +19,12 @@ SCALES = ("0.75", "1", "1.25", "1.5", "2", "1,1m", "1,1.5", "1.25,1.75m")
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=list(SETS))
+    options.add_argument("--models", nargs="+", choices=SETS, default=list(SETS))
     options.add_argument("--scales", nargs="+", default=list(SCALES))
     given = options.parse_args()
     settings = {"split": "val", "scales": given.scales, "note": "seconds with measuring, beside other work"}
+    refuse_to_mix("scales", settings, given.models)
+    tables = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
             model = retint.load(name)
@@ -34,8 +36,8 @@ def main() -> None:
                 seconds = (time.process_time() - began) / found["images"]
                 rows[scale] = {**found["steps"][str(model.card.steps)], "processor seconds an image": round(seconds, 3)}
                 print(name, scale, rows[scale], flush=True)
-            table = {name: {"steps": model.card.steps, "by scale": rows}}
-            write("scales", {**settings, "models": with_earlier("scales", settings, table)})
+            tables[name] = {"steps": model.card.steps, "by scale": rows}
+            write_rows("scales", settings, tables)
 
 
 if __name__ == "__main__":

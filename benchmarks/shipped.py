@@ -8,47 +8,43 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 import retint
-from common import RESULTS, SETS, forest, forest_probabilities, parser, set_of, write
+from common import RESULTS, SETS, of_cells, parser, set_of, write
+from forest import Forest
 from retint.data import open_dataset
 from retint.labeling.judging.evaluate import evaluate
 from retint.pictures import plot_confusion, plot_steps
-from retint.scoring import Confusion, RocAuc, components, partition_scores
+from retint.scoring import RocAuc
 
 STEPS = (1, 2, 4, 8, 16, 32, 64)
-
-
-def membrane_scores(labels: np.ndarray, truth: np.ndarray, confusion: Confusion, parts: list[dict[str, float]]) -> None:
-    confusion.add(truth, labels)
-    parts.append(partition_scores(components(truth == 1), components(labels == 1)))
 
 
 def membrane(model: retint.Model, data: Path) -> dict:
     """F1 of membrane, adapted Rand error and variation of information of the cells, against the forest's."""
     source = open_dataset(data)
-    trees = forest(list(source.splits["train"].pairs), per_image=20_000)
+    trees = Forest(source.splits["train"].pairs, 2, per_image=20_000)
+    ways = {
+        "retint, 1 step": lambda image: model.label(image, 1).probabilities,
+        "retint, 8 steps": lambda image: model.label(image, 8).probabilities,
+        "random forest": trees,
+    }
     rows = {}
-    for name in ("retint, 1 step", "retint, 8 steps", "random forest"):
-        confusion, parts, auc = Confusion(2), [], RocAuc()
+    for name, way in ways.items():
+        labels, truths, auc = [], [], RocAuc()
         for pair in source.splits["val"].pairs:
             image, truth = pair.read()
-            if name == "random forest":
-                y = forest_probabilities(trees, image, 2)
-            else:
-                y = model.label(image, 8 if "8" in name else 1).probabilities
-            membrane_scores(y.argmax(0), truth, confusion, parts)
+            y = way(image)
+            labels.append(y.argmax(0))
+            truths.append(truth)
             auc.add(truth == 1, y[1])
-        means = {key: float(np.mean([part[key] for part in parts])) for key in parts[0]}
-        rows[name] = {"f1_membrane": confusion.f1(0), "miou": confusion.miou(), "auc": auc.value(), **means}
+        rows[name] = {**of_cells(labels, truths), "auc": auc.value()}
         print(name, rows[name], flush=True)
     return rows
 
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--models", nargs="+", default=list(SETS))
+    options.add_argument("--models", nargs="+", choices=SETS, default=list(SETS))
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:

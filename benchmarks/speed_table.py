@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from common import RESULTS, write
+from common import RESULTS, variant, write
 from retint.benching import Options, Report, bench
 from retint.benching.report import TRAINED, TUNED, UNET
 from retint.benching.show import plot, table
@@ -36,7 +36,9 @@ def rows(report: Report, model: str) -> dict[str, dict[str, float | str | None]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small image and few rounds: to try the script out")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small image and few rounds, to try the script out; writes nothing"
+    )
     parser.add_argument("--model", default="street", help="a bundled model or a file")
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
@@ -46,9 +48,10 @@ def main() -> None:
         options = Options(models=(given.model,), rounds=given.rounds)
     report = bench(options, lambda line: print(line, flush=True))
     print("\n".join([*table(report), *report.skipped]))
-    name = "speed-table-quick" if given.quick else "speed-table"
-    write(name, {"table": rows(report, given.model), **report.to_dict()})
-    plot(report, RESULTS / f"{name}.png")
+    if not given.quick:
+        name = variant("speed-table", parser, given, "model")
+        write(name, {"table": rows(report, given.model), **report.to_dict()})
+        plot(report, RESULTS / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Stanford Background as Pinheiro and Collobert (ICML 2014) measure on it: five folds, at four resolutions of output.
 
 python benchmarks/stanford.py --data DIR [--arch rcnn3] [--minutes 10] [--folds 1,2,3,4,5] [--seed 0]
+
+Folds that were run before, with the same settings, stay in the table, and the mean is over all that are there.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 
 import retint
-from common import write
+from common import linked, refuse_to_mix, variant, write_rows
 from retint.data import folds, import_stanford, open_dataset
 from retint.labeling import Labeling
 from retint.labeling.judging.evaluate import evaluate
-from retint.learning import Settings, train
+from retint.learning import Settings
+from training import trained
 
 RESOLUTIONS = {"1/8": 8, "1/4": 4, "1/2": 2, "1/1": 1}
 """Image pixels per label."""
@@ -58,14 +60,7 @@ class At:
 def fold_set(whole: Path, parts: dict[str, list[str]], folder: Path) -> Path:
     """A data set with the images of a fold: `train`, and its test images as `val`, by which training chooses nothing."""
     pairs = {pair.stem: pair for pair in open_dataset(whole).splits["all"].pairs}
-    for part, stems in parts.items():
-        for kind in ("images", "labels"):
-            (folder / part / kind).mkdir(parents=True)
-        for stem in stems:
-            shutil.copy(pairs[stem].image, folder / part / "images")
-            shutil.copy(pairs[stem].labels, folder / part / "labels")
-    shutil.copy(whole / "classes.json", folder)
-    return folder
+    return linked(whole, {part: [pairs[stem] for stem in stems] for part, stems in parts.items()}, folder)
 
 
 def measure(model: retint.Model, data: Path) -> dict[str, dict[str, float]]:
@@ -78,8 +73,17 @@ def measure(model: retint.Model, data: Path) -> dict[str, dict[str, float]]:
     return rows
 
 
+def mean(rows: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "mean over these folds": {
+            name: {key: round(float(np.mean([row[name][key] for row in rows.values()])), 4) for key in MEASURES}
+            for name in RESOLUTIONS
+        }
+    }
+
+
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="folder with images/*.jpg and labels/*.regions.txt"
     )
@@ -88,37 +92,32 @@ def main() -> None:
     options.add_argument("--folds", default="1,2,3,4,5", help="run these alone")
     options.add_argument("--seed", type=int, default=0, help="of the folds and of the training")
     given = options.parse_args()
-    chosen = [int(number) for number in given.folds.split(",")]
-    if not set(chosen) <= set(range(1, 6)):
-        options.error(f"--folds {given.folds}: expected some of 1,2,3,4,5")
+    chosen, every = given.folds.split(","), list("12345")
+    if not set(chosen) <= set(every):
+        options.error(f"--folds {given.folds}: expected some of {','.join(every)}")
+    table = variant("stanford", options, given, "arch")
+    rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         stems = [file.stem for file in import_stanford(given.data, Path(folder) / "whole")]
-        table: dict[str, Any] = {
-            "arch": given.arch, "minutes": given.minutes, "seed": given.seed, "images": len(stems), "paper": PAPER,
-            "seconds_per_image": "median over the test images", "folds": {},
-        }  # fmt: skip
+        settings = {"arch": given.arch, "minutes": given.minutes, "seed": given.seed, "images": len(stems)}
+        refuse_to_mix(table, settings, chosen, "folds")
+        more = {"paper": PAPER, "seconds_per_image": "median over the test images"}
         if len(stems) < FEWEST:
-            table = {
-                "note": f"{len(stems)} images of 715: this only exercises the script, its figures mean nothing"
-            } | table
+            more["note"] = f"{len(stems)} images of 715: this only exercises the script, its figures mean nothing"
         drawn = folds(stems, seed=given.seed)
         for number in chosen:
-            learn, test = drawn[number - 1]
+            learn, test = drawn[int(number) - 1]
             data = fold_set(Path(folder) / "whole", {"train": learn, "val": test}, Path(folder) / f"fold-{number}")
-            out = Path(folder) / f"fold-{number}.safetensors"
-            train(data, out, Settings(arch=given.arch, minutes=given.minutes, seed=given.seed))
+            how = Settings(arch=given.arch, minutes=given.minutes, seed=given.seed)
+            out = trained(
+                data, Path(folder) / f"fold-{number}.safetensors", how, f"fold {number}", clock=time.monotonic
+            )
             model = retint.load(out)
-            rows = table["folds"][str(number)] = {"train": len(learn), "test": len(test), **measure(model, data)}
-            print(number, rows, flush=True)
-            table["device"] = str(model.device)
-            table["mean over these folds"] = {
-                name: {
-                    key: round(float(np.mean([row[name][key] for row in table["folds"].values()])), 4)
-                    for key in MEASURES
-                }
-                for name in RESOLUTIONS
-            }
-            write("stanford", table)
+            rows[number] = {
+                "train": len(learn), "test": len(test), "device": str(model.device), **measure(model, data),
+            }  # fmt: skip
+            print(number, rows[number], flush=True)
+            write_rows(table, settings, rows, "folds", every, mean, **more)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ all pixels. `cpu` is processor time of all threads, which does not depend on wha
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from PIL import Image
 
 import retint
-from common import parser, write
+from common import clocked, parser, variant, write
 from retint.data import open_dataset
 
 PIXELS = 1_000_000
@@ -35,13 +33,6 @@ def line(chance: np.random.Generator, begin: np.ndarray) -> np.ndarray:
     angles = chance.uniform(0, 2 * np.pi) + np.cumsum(chance.normal(0, 0.25, int(chance.integers(20, 101)) // 5))
     steps = 5 * np.stack([np.sin(angles), np.cos(angles)], 1)
     return begin + np.cumsum(np.concatenate([np.zeros((1, 2)), steps]), 0)
-
-
-def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock, and of processor time."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def summary(times: list[tuple[float, float]]) -> dict[str, float]:
@@ -79,14 +70,16 @@ def main() -> None:
             begin = wrong[chance.integers(len(wrong))]
             points = line(chance, begin)
             before = session.labels.copy()
-            strokes.append(timed(lambda s=session, t=truth, b=begin, p=points: s.stroke(int(t[tuple(b)]), p, width=5)))
+            strokes.append(
+                clocked(lambda s=session, t=truth, b=begin, p=points: s.stroke(int(t[tuple(b)]), p, width=5))[:2]
+            )
             shares.append(float((before != session.labels).mean()))
         for _ in range(3):
-            anew.append(timed(lambda i=image, s=session: model.label(i, hints=s.hints)))
+            anew.append(clocked(lambda i=image, s=session: model.label(i, hints=s.hints))[:2])
         last = model.label(image, hints=session.hints)
         worst = max(worst, float(np.abs(last.estimate - session.labeling.estimate).max()))
         for _ in range(5):
-            undone.append(timed(session.undo))
+            undone.append(clocked(session.undo)[:2])
         print(pair.stem, summary(strokes), flush=True)
     table = {
         "model": given.model, "image": image.shape, "steps": session.steps, "cores": os.cpu_count(), "load": os.getloadavg()[0],
@@ -98,7 +91,7 @@ def main() -> None:
         table[f"anew / stroke, {kind[:-3]}"] = round(table["labelling anew"][kind] / table["stroke"][kind], 1)
     print(table)
     if not given.quick:
-        write("stroke-latency", table)
+        write(variant("stroke-latency", options, given, "model"), table)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """How many strokes a correction takes, by a simulated user: python benchmarks/strokes.py --data DIR [--model street]
-[--scale S[,S...]].
+[--scale S[,S...]] [--name TABLE].
 
 The user draws one stroke at a time on the largest connected region of wrong pixels of one true class: a line along the region's
 middle (the longest path of its skeleton, at most 60 pixels of it), 3 pixels broad, kept within the true class, and of that class.
@@ -279,6 +279,7 @@ def main() -> None:
         "--sure", type=float, default=0.8, help="share of the network's labels that the walker starts from"
     )
     options.add_argument("--scale", default="1", help="label at so many times the images' resolution; several: 1.25,1.75m")
+    options.add_argument("--name", help="of the table (default: strokes-MODEL, and the scale); other images, goals or methods want another one")
     given = options.parse_args()
     SURE[0], SCALE[0] = given.sure, given.scale
     model = retint.load(given.model)
@@ -309,7 +310,7 @@ def main() -> None:
         result[goal] |= compared(result[goal])
         print(goal, {m: row["mean, cap where not reached"] for m, row in result[goal].items() if m in METHODS}, flush=True)
     if given.limit is None:
-        name = f"strokes-{model.name}" + (f"-scale-{given.scale}" if given.scale != "1" else "")
+        name = given.name or f"strokes-{model.name}" + (f"-scale-{given.scale}" if given.scale != "1" else "")
         write(name, result)
         if drawing is not None:
             picture(RESULTS / f"{name}.png", model, *drawing)

@@ -4,25 +4,25 @@ python benchmarks/tags.py --data DIR [--minutes 4] [--models DIR]
 
 The crops' tags are made from their labels: the classes that cover more than 5 % of a crop. Three runs of the same processor
 time: from tags alone, from the labels of ten crops alone, from both. Measured on crops of val: mean IoU after one step and
-after eight, with and without the image-level prior.
+after eight, with and without the image-level prior. What is in --models already must have been trained with the same settings.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, reporter, write
+from common import RESULTS, parser, variant, write
 from retint.data import open_dataset, tags_of, write_tags
 from retint.images import write_image, write_labels
-from retint.learning import Settings, train
+from retint.learning import Settings
 from retint.scoring import Confusion
+from training import trained
 
 SIDE, LEAST, LABELLED = 96, 0.05, 10
 ROWS = (0, 88, 176, 264)
@@ -93,17 +93,15 @@ def main() -> None:
         f"{LABELLED}-labelled-and-tags": (LABELLED, True),
     }
     for name, (labelled, tagged) in runs.items():
-        out = given.models / f"{name}.safetensors"
-        if not out.exists():
-            with tempfile.TemporaryDirectory() as folder:
-                source = write_set(data, Path(folder), labelled, tagged)
-                settings = Settings(
-                    arch=given.arch, minutes=given.minutes, batch=16, crop=(SIDE, SIDE),
-                    labels="tags" if tagged else "pixels",
-                )  # fmt: skip
-                train(source, out, settings, report=reporter(name), note=print, clock=time.process_time)
+        how = Settings(
+            arch=given.arch, minutes=given.minutes, batch=16, crop=(SIDE, SIDE), labels="tags" if tagged else "pixels"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            source = write_set(data, Path(folder), labelled, tagged)
+            trained(source, given.models / f"{name}.safetensors", how, name, note=print)
     if given.train_only:
         return
+    table = variant("tags", options, given, "arch")
     examples = list(crops(data, "val", 20))[2::11][:6]
     palette = np.array(retint.load("street").card.colours, np.uint8)
     for name in runs:
@@ -111,8 +109,8 @@ def main() -> None:
         rows[name] = {"iterations": model.card.trained_on["iterations"], "miou": measure(model, data)}
         print(name, rows[name], flush=True)
         shown.append([palette[model.label(image, prior=name == "tags").labels] for _, image, _ in examples])
-        write("tags", {"arch": given.arch, "processor_minutes_each": given.minutes, "crop": SIDE, "runs": rows})
-    write_image(RESULTS / "tags.png", np.concatenate([np.concatenate(line, 1) for line in shown], 0))
+        write(table, {"arch": given.arch, "processor_minutes_each": given.minutes, "crop": SIDE, "runs": rows})
+    write_image(RESULTS / f"{table}.png", np.concatenate([np.concatenate(line, 1) for line in shown], 0))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """The U-Net that the benchmarks compare with: segmentation_models.pytorch's, resnet34, no pretraining, on CamVid.
 
-OMP_NUM_THREADS=1 python benchmarks/unet.py --data DIR --out unet.pt [--minutes 30] [--crop 320] [--batch 2]
+python benchmarks/unet.py --data DIR --out unet.pt [--minutes 30] [--crop 320] [--batch 2]
 
 It sees views as our networks do (flips, scales, light and colour), with our class weights, in bfloat16 where the processor has
-instructions for it. The budget is processor time,
+instructions for it, by one thread. The budget is processor time,
 so that other programs on the machine do not count. A run that was stopped goes on from its file, which holds the optimizer
-too (290 MB). `others.py` labels CamVid with it.
+too (290 MB), with the same settings. `others.py` labels CamVid with it.
 
 Needs segmentation-models-pytorch, which wants torchvision. Where torch has no CUDA and torchvision's wheel has, install
 them beside torch, without their dependencies (`pip install --no-deps segmentation-models-pytorch timm torchvision`, then
@@ -103,6 +103,7 @@ def statistics(pairs: list[Any], classes: int) -> tuple[Tensor, Tensor, np.ndarr
 def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, batch: int, seed: int = 0) -> None:
     """AdamW, a warm-up and a cosine over the budget of processor time; cross-entropy with class weights."""
     keep_memory()
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     network = unet(classes).to(memory_format=torch.channels_last).train()
     kept = [pair.read() for pair in pairs]
@@ -111,6 +112,11 @@ def train(pairs: list[Any], classes: int, out: Path, seconds: float, crop: int, 
     spent, iteration = 0.0, 0
     if out.is_file():
         saved = torch.load(out, weights_only=True)
+        asked = {"classes": classes, "crop": crop, "batch": batch, "seed": seed, "budget_seconds": seconds}
+        if found := [
+            f"{key} {saved['told'][key]}, not {value}" for key, value in asked.items() if saved["told"][key] != value
+        ]:
+            raise SystemExit(f"{out}: was begun with {', '.join(found)}; give the same, or another --out")
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         generator.set_state(saved["chance"])

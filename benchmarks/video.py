@@ -9,8 +9,8 @@ as `VideoLabeler` takes by default; the first one always with 8. Flicker: share 
 image before, of all pixels and of those where the image hardly changed. That of the truth is given too: things do move.
 Seconds are the median of the frames, each from its pixels to its labels, the motion included. How far the first step moved
 the estimate of all frames but the first: least, median, most. --every N takes each
-so-manieth frame, as of a slower film, and writes video-every-N.json; --limit takes the first N. Three minutes for a hundred
-frames.
+so-manieth frame, as of a slower film, and writes video-every-N.json; --limit takes the first N, and writes nothing. Three
+minutes for a hundred frames.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import retint
-from common import RESULTS, parser, write
+from common import RESULTS, parser, variant, write
 from retint.data import open_dataset
 from retint.labeling.video import VideoLabeler, unchanged
 from retint.scoring import Confusion, Flicker
@@ -83,20 +83,22 @@ def named(kind: str, steps: int) -> str:
     return f"{kind}, {steps} {'step' if steps == 1 else 'steps'}"
 
 
-def picture(rows: dict[str, dict[str, Any]]) -> None:
+def picture(name: str, rows: dict[str, dict[str, Any]]) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     names = {
         "miou": "mean IoU",
         "flicker": "flicker, all pixels",
         "flicker_where_still": "flicker where the image is still",
     }
-    for axis, (key, name) in zip(axes, names.items(), strict=True):
+    for axis, (key, title) in zip(axes, names.items(), strict=True):
         for kind, steps in KINDS.items():
             axis.plot(steps, [rows[named(kind, n)][key] for n in steps], marker="o", label=kind)
-        axis.set(title=name, xlabel="steps for each frame", xscale="log", xticks=FROM_NOTHING, xticklabels=FROM_NOTHING)
+        axis.set(
+            title=title, xlabel="steps for each frame", xscale="log", xticks=FROM_NOTHING, xticklabels=FROM_NOTHING
+        )
         axis.minorticks_off()
     axes[0].legend()
-    figure.savefig(RESULTS / "video.png", dpi=100)
+    figure.savefig(RESULTS / f"{name}.png", dpi=100)
 
 
 def main() -> None:
@@ -132,14 +134,17 @@ def main() -> None:
     table = {name: row.figures() for name, row in rows.items()}
     for name, figures in table.items():
         print(name, figures)
-    write("video" if given.every == 1 else f"video-every-{given.every}", {
+    if given.limit is not None:
+        return
+    name = variant("video", options, given, "model")
+    write(name if given.every == 1 else f"{name}-every-{given.every}", {
         "model": model.name, "split": "val", "frames": len(pairs), "frames_of_the_film_between": sorted(set(gaps([p.stem for p in pairs]))),
         "film_rate": 30, "first_frame_steps": FIRST, "cuts_found": videos[DEFAULT].cuts,
         "frames_that_took_more_than_one_step": len(videos[DEFAULT].further),
         "flicker_of_the_truth": round(moved / max(known, 1), 5), "rows": table,
     })  # fmt: skip
     if given.every == 1:
-        picture(table)
+        picture(name, table)
 
 
 if __name__ == "__main__":

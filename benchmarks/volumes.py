@@ -2,7 +2,8 @@
 
 python benchmarks/volumes.py --data DIR [--minutes 6] [--models DIR] [--only NAME ...] [--train-only]
 
-With --only, the rows of other systems stay as they are, and --minutes must be theirs; the picture, which shows all, stays too.
+With --only, the rows of other systems stay as they are, and --minutes must be theirs; the picture, which shows all, stays too. What is in --models
+already must have been trained with the same settings.
 
 `em` is one volume of consecutive slices, 50 nm apart, of 4 nm pixels: slices 0-19 are learned from, 20-23 validated on. The
 3-D systems get them as one TIFF stack each, the 2-D ones as single images. Each trains for the same processor time.
@@ -12,19 +13,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import retint
-from common import RESULTS, parser, refuse_to_mix, reporter, with_earlier, write
+from common import RESULTS, of_cells, parser, refuse_to_mix, write_rows
 from retint.data import open_dataset
 from retint.images import Volume, write_image, write_volume_labels
-from retint.learning import Settings, train
-from retint.network import CATALOGUE, architecture
-from retint.scoring import Confusion, components, partition_scores
+from retint.learning import Settings
+from retint.network import architecture, build
+from training import trained
 
 SYSTEMS = ("jain-2007-2d", "jain-2007-flat", "jain-2007", "slices-2", "volume-2")
 SPACING = (50.0, 4.0, 4.0)  # nanometers
@@ -59,16 +59,6 @@ def labelled(model: retint.Model, images: list[np.ndarray], steps: int) -> list[
     return [model.label(image, steps).labels for image in images]
 
 
-def scores(labels: list[np.ndarray], truths: list[np.ndarray]) -> dict[str, float]:
-    """F1 of membrane; of the cells, slice by slice, the adapted Rand error and the variation of information."""
-    confusion, parts = Confusion(2), []
-    for mine, truth in zip(labels, truths, strict=True):
-        confusion.add(truth, mine)
-        parts.append(partition_scores(components(truth == 1), components(mine == 1)))
-    means = {key: float(np.mean([part[key] for part in parts])) for key in parts[0]}
-    return {"f1_membrane": confusion.f1(0), "miou": confusion.miou(), **means}
-
-
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--minutes", type=float, default=6, help="of processor time for each")
@@ -79,36 +69,35 @@ def main() -> None:
     settings = {"processor_minutes_each": given.minutes, "threads": 1}
     measured = (*given.only, "membrane")
     if not given.train_only:
-        refuse_to_mix("volumes", settings, measured)
+        refuse_to_mix("volumes", settings, measured, "systems")
     torch.set_num_threads(1)
     given.models.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as folder:
         sets = {2: given.data / "em", 3: stacked(given.data / "em", Path(folder) / "em")}
         for name in given.only:
-            out = given.models / f"{name}.safetensors"
-            if not out.exists():
-                source, own = sets[architecture(name).dims], Settings(arch=name, minutes=given.minutes)
-                train(source, out, own, report=reporter(name), note=print, clock=time.process_time)
+            out, how = given.models / f"{name}.safetensors", Settings(arch=name, minutes=given.minutes)
+            trained(sets[architecture(name).dims], out, how, name, note=print)
     if given.train_only:
         return
     images, truths = zip(*(pair.read() for pair in open_dataset(given.data / "em").splits["val"].pairs), strict=True)
     pictures = []
     for name in measured:
         model = retint.load("membrane" if name == "membrane" else given.models / f"{name}.safetensors")
-        rows[name] = {"iterations": model.card.trained_on["iterations"], "dims": model.dims}
-        if name in CATALOGUE:
-            rows[name]["parameters"] = sum(p.numel() for p in retint.network.build(CATALOGUE[name], 1, 2).parameters())
+        network = build(architecture(model.card.architecture["name"]), 1, 2)
+        rows[name] = {
+            "iterations": model.card.trained_on["iterations"], "dims": model.dims,
+            "parameters": sum(p.numel() for p in network.parameters()),
+        }  # fmt: skip
         for steps in (1, 8):
             labels = labelled(model, list(images), steps)
-            rows[name][f"{steps} steps"] = scores(labels, list(truths))
+            rows[name][f"{steps} steps"] = of_cells(labels, truths)
         print(name, rows[name], flush=True)
         pictures.append(np.array(model.card.colours, np.uint8)[labels[1]][:256, :256])
-        table = with_earlier("volumes", settings, rows, "systems", (*SYSTEMS, "membrane"))
-        write("volumes", {
-            **settings, "spacing_nanometer": SPACING, "systems": table,
-            "note": "membrane is the shipped model, trained longer, by the clock",
-        })  # fmt: skip
+        table = write_rows(
+            "volumes", settings, rows, "systems", (*SYSTEMS, "membrane"), spacing_nanometer=SPACING,
+            note="membrane is the shipped model, trained longer, by the clock; its iterations are those of its last stage",
+        )  # fmt: skip
     if table.keys() == rows.keys():
         write_image(RESULTS / "volumes.png", np.concatenate(pictures, 1))
     else:

@@ -137,6 +137,29 @@ def test_the_data_check_lists_all_problems(discs, tmp_path, capsys):
     assert capsys.readouterr().err.count("retint: ") == 2
 
 
+@pytest.mark.parametrize("verb", ["eval", "next"])
+def test_what_is_read_is_checked_first(verb, discs, tmp_path, capsys):
+    model_file(tmp_path / "discs.safetensors", disc_card())
+    part, option = ("val", "--plots") if verb == "eval" else ("train", "--pictures")
+    given = [verb, discs, "--model", tmp_path / "discs.safetensors", "--steps", "1", option, tmp_path / "out", "--json"]
+    if verb == "next":
+        (discs / part / "labels" / "scene5.png").unlink()
+    shutil.copytree(discs / "val", discs / "validation")
+    assert run(*given) == 0
+    out, err = capsys.readouterr()
+    (line,) = json.loads(out)["warnings"]
+    assert f"retint: warning: {line}\n" in err
+    assert "validation: found images that are not used" in line
+    shutil.rmtree(tmp_path / "out")
+    for k in (0, 1):
+        Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(discs / part / "labels" / f"scene{k}.png")
+    assert run(*given) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.count("retint: ") == 3  # two masks in colours, and their palette
+    assert not (tmp_path / "out").exists()
+
+
 def test_archs_for_programs(capsys):
     assert run("archs", "--json") == 0
     rows = json.loads(capsys.readouterr().out)

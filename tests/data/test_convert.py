@@ -204,6 +204,8 @@ def test_what_cannot_be_converted_is_refused(folder):
     folder.pair("a")
     with pytest.raises(RetintError, match="no pixel has a value of"):
         convert_values(folder.root, {9: 1})
+    with pytest.raises(RetintError, match="0=0,1=1: changes nothing"):
+        convert_values(folder.root, {0: 0, 1: 1})
     with pytest.raises(RetintError, match="no mask is in colours"):
         convert_palette(folder.root, {BLACK: 0})
     with pytest.raises(RetintError, match="the palette is empty"):

@@ -58,6 +58,12 @@ def test_a_split_given_alone_points_to_the_folder_above(folder):
         open_dataset(folder.root / "train")
 
 
+def test_folders_inside_a_set_point_to_it(folder):
+    folder.classes().pair("a", part="train")
+    with pytest.raises(RetintError, match=r"images: is a folder of the data set .*set; name that one$"):
+        open_dataset(folder.root / "train" / "images")
+
+
 def test_classes_json_inside_a_part_belongs_above(folder):
     folder.classes().pair("a", part="train").pair("b", part="val")
     (folder.root / "classes.json").rename(folder.root / "train" / "classes.json")

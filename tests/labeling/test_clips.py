@@ -1,10 +1,13 @@
 """Films as files: what is written of each, and what is refused."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import tifffile
+import torch
 from PIL import Image
 
 from films import film, frames
@@ -12,7 +15,8 @@ from made import make_model, scene
 from retint.errors import RetintError
 from retint.images import film_writer, open_film, read_labels
 from retint.labeling.files.clips import ClipWish, label_clips
-from retint.labeling.files.images import Wish
+from retint.labeling.files.images import Wish, label_files
+from retint.labeling.refinement import Refinement
 from retint.labeling.video import VideoLabeler
 
 
@@ -150,12 +154,52 @@ def test_the_first_frame_may_begin_from_labels(model, clip, tmp_path):
 
 
 @pytest.mark.parametrize("wish", [
-    {"strip": True}, {"until_settled": True}, {"budget": 1.0}, {"probabilities": True}, {"tolerance": 0.1}, {"doubt": "top"},
+    {"strip": True}, {"until_settled": True}, {"probabilities": True}, {"tolerance": 0.1}, {"doubt": "top"},
     {"cluster": "local"},
 ])  # fmt: skip
 def test_options_that_films_do_not_have(model, clip, tmp_path, wish):
     with pytest.raises(RetintError, match="not for films"):
         label_clips(model, [clip], tmp_path / "out", ClipWish(Wish(**wish)))
+
+
+@pytest.mark.parametrize(
+    ("wish", "word"),
+    [
+        (ClipWish(Wish(budget=0.05), frame_steps=2), "--budget 0.05: .*leave it out, or the numbers of steps"),
+        (ClipWish(Wish(2, budget=0.05)), "--budget 0.05: .*leave it out, or the numbers of steps"),
+        (ClipWish(Wish(budget=-1)), "--budget -1: expected a time above 0"),
+        (ClipWish(frame_steps=0), "--frame-steps 0"),
+        (ClipWish(Wish(scale="1,1.5m")), "films are labelled at one scale"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_the_first_film(model, tmp_path, wish, word):
+    clips = [film(tmp_path / name, frames(2)) for name in ("a", "b")]
+    label_clips(model, clips, tmp_path / "out", ClipWish(Wish(1, overlay=False)))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    again = replace(wish, image=replace(wish.image, overlay=False, overwrite=True))
+    with pytest.raises(RetintError, match=word):
+        label_clips(model, clips, tmp_path / "out", again)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}  # summaries too
+
+
+def test_a_budget_is_every_frames(model, tmp_path, monkeypatch):
+    """By a clock that a step takes a second of."""
+    ticks, advancing = [0.0], Refinement.advancing
+
+    def slow(self, steps, **options):
+        ticks[0] += steps
+        return advancing(self, steps, **options)
+
+    monkeypatch.setattr(Refinement, "advancing", slow)
+    monkeypatch.setattr("retint.labeling.stopping.time.perf_counter", lambda: ticks[0])
+    folder = film(tmp_path / "film", frames(3))
+    row = label_clips(model, [folder], tmp_path / "out", ClipWish(Wish(budget=3.5, overlay=False), still=True)).clips[0]
+    assert (row["steps"], row["frame_steps"], row["budget"], row["steps_taken"]) == (None, None, 3.5, [3, 3])
+    assert row == json.loads((tmp_path / "out" / "film.json").read_text())
+    for k, labeling in enumerate(model.label_video(frames(3), 3, 3, still=True)):
+        assert np.array_equal(read_labels(tmp_path / "out" / "film.labels" / f"{k}.png"), labeling.labels)
+    row = label_clips(model, [folder], tmp_path / "counted", ClipWish(Wish(2, overlay=False), frame_steps=1)).clips[0]
+    assert (row["steps"], row["frame_steps"], row["budget"], row["steps_taken"]) == (2, 1, None, [1, 2])
 
 
 def test_models_of_volumes_do_not_label_films(clip, tmp_path):
@@ -182,6 +226,99 @@ def test_a_film_that_was_cut_off_is_told_and_has_no_summary(model, tmp_path):
         outcome = label_clips(model, [tmp_path / "cut" / name], tmp_path / "out", ClipWish(Wish(1)))
         assert "where the file ends" in outcome.failed[0]["error"] or "cannot be read" in outcome.failed[0]["error"]
         assert not (tmp_path / "out" / name).with_suffix(".json").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: not enough memory"), MemoryError(), OSError("gone")]
+)
+def test_a_film_that_there_is_no_room_for_does_not_stop_the_others(model, tmp_path, monkeypatch, error):
+    clips = [film(tmp_path / name, frames(count)) for name, count in (("a", 3), ("b", 2))]
+    label = VideoLabeler.label
+
+    def short(self, *given):
+        if self.frames == 2:
+            raise error
+        return label(self, *given)
+
+    monkeypatch.setattr(VideoLabeler, "label", short)
+    outcome = label_clips(model, clips, tmp_path / "out", ClipWish(Wish(1, overlay=False)))
+    why = "gone" if isinstance(error, OSError) else "not enough memory"
+    assert outcome.failed == [{"clip": str(clips[0]), "error": f"{clips[0]}: {why}"}]
+    assert [row["clip"] for row in outcome.clips] == [str(clips[1])]
+
+
+def test_an_error_of_the_program_itself_is_not_taken_for_a_films(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(VideoLabeler, "label", lambda *given: [][0])
+    with pytest.raises(IndexError):
+        label_clips(model, [film(tmp_path / "film", frames(2))], tmp_path / "out", ClipWish(Wish(1, overlay=False)))
+
+
+def test_alpha_of_frames_changes_nothing(model, tmp_path):
+    """Neither the labels, nor what is compared from frame to frame: cuts, motion, and what is still."""
+    alphas = [np.full((48, 64, 1), 255 * (k % 2), np.uint8) for k in range(3)]
+    images = frames(3)
+    clips = [film(tmp_path / "rgb", images), film(tmp_path / "rgba", [np.concatenate(pair, -1) for pair in zip(images, alphas, strict=True)])]
+    Image.fromarray(images[1]).save(clips[1] / "1.png")  # one without, among them
+    rows = label_clips(model, clips, tmp_path / "out", ClipWish(Wish(3, overlay=False))).clips
+    told = [{name: row[name] for name in ("cuts", "further", "flicker", "flicker_where_still", "fractions")} for row in rows]
+    assert told[0] == told[1]
+    for k in range(3):
+        one, other = (read_labels(tmp_path / "out" / f"{name}.labels" / f"{k}.png") for name in ("rgb", "rgba"))
+        assert np.array_equal(one, other)
+
+
+def _tiff(path, pixels, **options):
+    tifffile.imwrite(path, pixels, photometric="rgb", **options)
+
+
+def _geotiff(path, pixels, last):
+    rasterio = pytest.importorskip("rasterio")
+    kinds = rasterio.enums.ColorInterp
+    with rasterio.open(path, "w", driver="GTiff", height=48, width=64, count=4, dtype="uint8", crs="EPSG:32633") as file:
+        file.colorinterp = kinds.red, kinds.green, kinds.blue, kinds[last]  # leaves ExtraSamples at alpha
+        file.write(pixels.transpose(2, 0, 1))
+
+
+def _zarr(path, pixels):
+    pytest.importorskip("zarr").save_array(str(path), pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "options", "labelled"),
+    [
+        ("0.png", lambda path, pixels: Image.fromarray(pixels).save(path), {}, True),
+        ("0.tif", _tiff, {"extrasamples": ["unassalpha"]}, True),
+        ("0.tif", _tiff, {"extrasamples": ["unspecified"]}, False),
+        ("0.tif", _geotiff, {"last": "alpha"}, True),
+        ("0.tif", _geotiff, {"last": "undefined"}, False),
+        ("0.zarr", _zarr, {}, False),
+    ],
+)
+def test_a_fourth_channel_of_a_frame_is_what_it_is_of_an_image(model, tmp_path, name, write, options, labelled):
+    """Alpha, which is dropped, if the file says so; else it is no image for the model."""
+    folder = tmp_path / "film"
+    folder.mkdir()
+    write(folder / name, np.concatenate([frames(1)[0], np.full((48, 64, 1), 90, np.uint8)], -1), **options)
+    alone = label_files(model, [folder / name], tmp_path / "alone", Wish(2, overlay=False))
+    clip = label_clips(model, [folder], tmp_path / "out", ClipWish(Wish(2, overlay=False)))
+    assert bool(alone.images) == bool(clip.clips) == labelled
+    assert [row["error"] for row in alone.failed] == [row["error"] for row in clip.failed]
+    if labelled:
+        labels = read_labels(tmp_path / "alone" / f"0{'.tif' if write is _geotiff else '.png'}")
+        assert np.array_equal(read_labels(tmp_path / "out" / "film.labels" / "0.png"), labels)
+    else:
+        assert clip.failed[0]["error"].startswith(f"{folder / name}: found 4 channels; expected 3 channels (RGB)")
+
+
+def test_frames_in_zarr_are_labelled_as_those_in_png(model, tmp_path):
+    clips = [film(tmp_path / "png", frames(2)), tmp_path / "zarr"]
+    clips[1].mkdir()
+    for k, frame in enumerate(frames(2)):
+        _zarr(clips[1] / f"{k}.ome.zarr", frame)
+    assert not label_clips(model, clips, tmp_path / "out", ClipWish(Wish(2, overlay=False))).failed
+    for k in range(2):
+        one, other = (read_labels(tmp_path / "out" / f"{name}.labels" / f"{k}.png") for name in ("png", "zarr"))
+        assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize(("films", "word"), [(("x", "x.labels"), "labels"), (("x", "x.overlay.mp4"), "overlay")])

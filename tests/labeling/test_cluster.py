@@ -16,7 +16,7 @@ from retint.labeling.files.images import Wish, label_files
 from retint.labeling.large import cluster
 from retint.labeling.large.cluster import _sides, label_on_cluster
 from retint.labeling.large.dask_array import label_array
-from retint.labeling.large.image import LargeWish, model_hash
+from retint.labeling.large.image import LargeWish
 from retint.labeling.large.partial import Journal
 from retint.modelfile import save_model
 
@@ -129,7 +129,7 @@ def test_workers_tell_models_apart_by_the_name_of_their_copy(stored, tmp_path, m
     monkeypatch.setattr(cluster, "_run", lambda _, client, job, *rest: names.append(job.model.name))
     with pytest.raises(RetintError, match="never labelled"):
         label_on_cluster(model, open_regions(image, 2), tmp_path / "out.zarr", LargeWish(2), "local:1")
-    assert names == [f"model-{model_hash(model)}.safetensors"]
+    assert names == [f"model-{model.digest}.safetensors"]
 
 
 def test_a_run_goes_on_with_the_blocks_that_it_was_begun_with_on_a_larger_cluster(stored, tmp_path, monkeypatch):

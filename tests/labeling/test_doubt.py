@@ -42,8 +42,8 @@ def test_change_is_what_the_steps_did_in_tiles_as_in_one_piece(arch, image, tile
     assert late.max() > 0
     for side in (100_000, tile):
         labeling = model.label(image, 5, tile=side, doubt=True)
-        assert labeling._trace[0] == pytest.approx(change, abs=1e-5)
-        assert (labeling._trace[1] == late.astype(np.float32)).mean() > 0.99
+        assert labeling.trace[0] == pytest.approx(change, abs=1e-5)
+        assert (labeling.trace[1] == late.astype(np.float32)).mean() > 0.99
         assert labeling.drifts == pytest.approx(drifts, abs=1e-5)
         assert labeling.doubt("change").shape == image.shape[:-1]
         assert 0 <= labeling.doubt("change").min() <= labeling.doubt("change").max() <= 1

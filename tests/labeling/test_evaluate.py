@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from made import disc_card, fresh, make_model, write_set
-from retint.errors import RetintError
-from retint.images import write_volume_labels
+from retint.errors import DataProblems, RetintError
+from retint.images import Volume, write_volume_labels
 from retint.labeling import Model
 from retint.labeling.judging.evaluate import evaluate
 from retint.scoring import Confusion
@@ -191,6 +191,58 @@ def test_labels_that_are_no_class_are_told_with_their_file(tmp_path):
     model = Model(fresh(disc_card()), disc_card(), "cpu", "float32")
     with pytest.raises(RetintError, match=r"scene1.png: found 7 \(6 pixels\); expected class indices 0 to 1"):
         evaluate(model, root)
+
+
+def test_all_that_is_wrong_is_told_before_anything_is_labelled(two, tmp_path, monkeypatch):
+    root = write_set(tmp_path / "set", 5, part="val")
+    folder = root / "val"
+    (root / "classes.json").write_text('{"classes": ["ground", "disc"], "colours": [[0, 0, 0], [255, 0, 0]]}')
+    mask = Image.open(folder / "labels" / "scene0.png")
+    mask.putpalette([255, 0, 0, *[0] * 765])
+    mask.save(folder / "labels" / "scene0.png")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(folder / "labels" / "scene1.png")
+    Image.fromarray(np.zeros((48, 64, 2), np.uint8), "LA").save(folder / "images" / "scene2.png")
+    (folder / "images" / "scene3.png").write_bytes(b"no image")
+    monkeypatch.setattr(Model, "refinements", lambda *given, **more: pytest.fail("labelled"))
+    with pytest.raises(DataProblems) as caught:
+        evaluate(two, root)
+    told = "\n".join(caught.value.problems)
+    for line in (
+        "scene0.png: found ground (0) in #ff0000",
+        "scene1.png: found 9 x 9 pixels; expected 64 x 48",
+        "scene2.png: found 2 channels; expected 3 channels (RGB)",
+        "scene3.png: found no image; expected PNG",
+    ):
+        assert line in told
+
+
+def test_images_of_several_formats_that_the_model_takes_are_measured(two, discs):
+    path = discs / "val" / "images" / "scene0.png"
+    Image.open(path).convert("L").save(path)
+    assert evaluate(two, discs, steps=1).images == 2
+
+
+def test_warnings_of_the_check_come_with_the_figures(two, discs):
+    assert evaluate(two, discs, steps=1).to_dict()["warnings"] == []
+    (discs / "val" / "images" / "scene1.png").write_bytes((discs / "train" / "images" / "scene3.png").read_bytes())
+    (line,) = evaluate(two, discs, steps=1).to_dict()["warnings"]
+    assert "scene1.png: found the same image as" in line
+    assert evaluate(two, discs, "train", steps=1).warnings == []
+
+
+def test_volumes_of_other_voxels_than_the_models_are_told(tmp_path):
+    pytest.importorskip("nibabel")
+    from dataclasses import replace
+
+    card = replace(make_model("slices-2", channels=1, classes=2).card, classes=("ground", "disc"), spacing=(1.0, 1.0, 1.0))
+    deep = Model(fresh(card), card, "cpu", "float32", "deep")
+    voxels = np.random.default_rng(0).integers(0, 2, (6, 12, 12), dtype=np.uint8)
+    for kind in ("images", "labels"):
+        write_volume_labels(tmp_path / "set" / kind / "a.nii", voxels, [], Volume(voxels[..., None], (4.0, 1.0, 1.0)))
+    (tmp_path / "set" / "classes.json").write_text('{"classes": ["ground", "disc"]}')
+    (line,) = evaluate(deep, tmp_path / "set", steps=1).warnings
+    assert "set: voxels of 4 x 1 x 1" in line
+    assert "deep was trained on 1 x 1 x 1" in line
 
 
 def test_a_temperature_is_fitted_on_what_it_is_used_for(tmp_path):

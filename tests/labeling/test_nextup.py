@@ -10,7 +10,7 @@ from PIL import Image
 
 from made import disc_card, fresh, make_model, model_file, values, write_set
 from retint.cli.main import main
-from retint.errors import RetintError
+from retint.errors import DataProblems, RetintError
 from retint.images import read_image, write_volume_labels
 from retint.labeling import Model
 from retint.labeling.doubt import doubt_of
@@ -20,6 +20,7 @@ from retint.labeling.judging.nextup import (
     Choice,
     Order,
     candidate,
+    check_pictures,
     choose,
     find_unlabelled,
     framed,
@@ -201,6 +202,45 @@ def test_the_verb(two, tmp_path, capsys):
     assert f"  1. {row['image']}: worth" in capsys.readouterr().out
     assert main(["next", str(tmp_path / "nowhere"), *arguments[2:]]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_all_that_is_wrong_with_the_labels_is_told_at_once(two, tmp_path):
+    root = write_set(tmp_path / "set", 4)
+    (root / "labels" / "scene3.png").rename(root / "labels" / "scene4.png")
+    Image.fromarray(np.full((48, 64), 7, np.uint8)).save(root / "labels" / "scene0.png")
+    (root / "labels" / "scene1.png").write_bytes(b"no image")
+    with pytest.raises(DataProblems) as caught:
+        find_unlabelled([root], two)
+    assert [line.split(": ")[1][:15] for line in caught.value.problems] == ["found no image ", "found no image;", "found 7 (3072 p"]
+
+
+def test_a_person_sees_what_is_worth_knowing(two, tmp_path):
+    root = write_set(tmp_path / "set", 3)
+    (root / "labels" / "scene1.png").unlink()
+    Image.fromarray(np.full((48, 64), 255, np.uint8)).save(root / "labels" / "scene0.png")
+    seen = []
+    images, labelled = find_unlabelled([root], two, note=seen.append)
+    assert (len(images), len(labelled)) == (1, 2)
+    (line,) = seen
+    assert "scene0.png: every pixel is ignored" in line
+
+
+def test_a_data_set_goes_alone(two, tmp_path):
+    roots = [write_set(tmp_path / name, 2) for name in ("one", "two")]
+    with pytest.raises(RetintError, match=r"one: found a data set among 2 paths; expected it alone"):
+        find_unlabelled(roots, two)
+    assert len(find_unlabelled([root / "images" for root in roots], two)[0]) == 4
+
+
+def test_pictures_do_not_become_images_to_choose_from(two, tmp_path, capsys):
+    model_file(tmp_path / "two.safetensors", two.card)
+    root = write_set(tmp_path / "set", 3)
+    (root / "labels" / "scene1.png").unlink()
+    for given in (root, root / "images"):
+        for folder in (root / "images", root / "labels") if given is root else (root / "images",):
+            assert main(["next", str(given), "--model", str(tmp_path / "two.safetensors"), "--pictures", str(folder)]) == 1
+            assert f"--pictures {folder}: holds images or labels" in capsys.readouterr().err
+    check_pictures(root / "images", [root / "images" / "scene0.png"], [root / "images" / "scene0.png"], [])
 
 
 @pytest.mark.parametrize("labels", [np.full((48, 64), 7, np.uint8), np.zeros((48, 64, 3), np.uint8)])

@@ -65,7 +65,7 @@ def test_memory_is_known_beforehand(arch, started):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s: s.stroke(3, [(1, 1)]), "class 3: the model has 0 class0, 1 class1, 2 class2"),
+        (lambda s: s.stroke(3, [(1, 1)]), "class 3: expected one of 0 class0, 1 class1, 2 class2"),
         (lambda s: s.stroke("tree", [(1, 1)]), "class tree"),
         (lambda s: s.stroke(-1, [(1, 1)]), "class -1"),
         (lambda s: s.stroke(1, [(-9, 4)]), "nothing is drawn inside the image's 40 x 50 pixels"),

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .options import add_shared
 from .values import extents, print_json, say, whole
 
 _STOPPED = 130
@@ -26,9 +27,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--rounds", type=whole, metavar="N", help="times that everything is measured (default: 5, quick 2)"
     )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto (default): a GPU if there is one"
-    )
+    add_shared(parser, "--device")
     parser.add_argument("--threads", type=whole, metavar="N", help="to compute on (default: as torch chooses)")
     parser.add_argument(
         "--model", action="append", metavar="NAME|FILE", help="measure this one in place of `street`; more than once"
@@ -37,7 +36,7 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--no-peers", action="store_true", help="measure Retint alone")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which takes a minute")
     parser.add_argument("--no-training", action="store_true", help="measure labelling alone")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--json")
     parser.set_defaults(run=run)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from .options import add_shared
 from .values import print_json
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def add_to(verbs: Any) -> None:
         "models", help="the models at hand", description="The bundled models, with their classes and scores."
     )
     models.add_argument("name", nargs="?", metavar="NAME|FILE", help="show this one alone")
-    models.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(models, "--json")
     models.set_defaults(run=run_models)
     archs = verbs.add_parser(
         "archs", help="the catalogue of architectures",
@@ -25,7 +26,7 @@ def add_to(verbs: Any) -> None:
         "field in pixels after 1, 2 and 3 steps; for volumes along slices, rows and columns where they differ.",
     )  # fmt: skip
     archs.add_argument("name", nargs="?", metavar="NAME", help="show this one's layers")
-    archs.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(archs, "--json")
     archs.set_defaults(run=run_archs)
 
 

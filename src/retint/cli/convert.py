@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .options import add_shared
 from .values import print_json
 
 
@@ -17,7 +18,7 @@ def add_to(verbs: Any) -> None:
         "keep their format. With --stanford, make a data set of a folder in the format of Stanford Background, which stays as it "
         "is.",
     )  # fmt: skip
-    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="the data set; with --stanford, the folder to import")
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--map", nargs="+", metavar="OLD=NEW", help="replace values: 255=1")
     how.add_argument(
@@ -29,7 +30,7 @@ def add_to(verbs: Any) -> None:
         help="import images/*.jpg with labels/*.regions.txt into a new data set, --out",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="with --stanford: the data set to make")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--json")
     parser.set_defaults(run=run, misused=parser.error)
 
 

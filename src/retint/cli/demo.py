@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .options import add_shared
 from .values import print_json
 
 _SCALE = 0.4
@@ -20,7 +21,7 @@ def add_to(verbs: Any) -> None:
         "which never saw it. Writes labels, overlay and the strip of steps.",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where to write (default: demo)")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--json")
     parser.set_defaults(run=run)
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .values import numbers, print_json, say, scales, whole
+from .options import add_shared
+from .values import alive, numbers, print_json, say, scales
 
 if TYPE_CHECKING:
     from ..labeling.judging.evaluate import Evaluation
@@ -18,10 +19,7 @@ def add_to(verbs: Any) -> None:
         "eval", help="measure a model on labelled images or volumes",
         description="Label a part of a data set and compare with its labels, after each of some numbers of steps.",
     )  # fmt: skip
-    parser.add_argument("dataset", type=Path, metavar="DATASET")
-    parser.add_argument(
-        "--model", required=True, metavar="NAME|FILE", help="a bundled model, a model file, or a hub id"
-    )
+    add_shared(parser, "dataset", "--model")
     parser.add_argument("--split", metavar="NAME", help="train, val or test (default: val, or what there is)")
     parser.add_argument(
         "--steps", type=numbers, metavar="N,N,...", help="default 1,2,4,8, or as many as the architecture is made for"
@@ -51,12 +49,7 @@ def add_to(verbs: Any) -> None:
         action="store_true",
         help="weigh the classes by what the whole image shows (see `retint label --help`)",
     )
-    parser.add_argument(
-        "--tile", type=whole, metavar="N", help="pixels of a tile's side, all axes alike (default: chosen; same result)"
-    )
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--tile", "--precision", "--device", "--json")
     parser.set_defaults(run=run)
 
 
@@ -78,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plots:
         check_folder(options.plots, "--plots")
     model = load(options.model, options.device, options.precision)
-    with tqdm(unit="image", disable=None, leave=False) as bar:
+    with tqdm(unit="image", disable=None, leave=False) as bar, alive(bar):  # the check comes before the first image is done
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -93,6 +86,8 @@ def run(options: argparse.Namespace) -> int:
         save_calibrated(result, find_model(options.model), options.calibrate)
     if options.plots:
         _plot(result, options.plots)
+    for line in result.warnings:
+        say(f"retint: warning: {line}")
     remark = result.fitted.remark() if result.fitted else None
     if options.json:
         print_json(figures)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from .options import add_shared
 from .values import print_json
 
 
@@ -18,10 +18,8 @@ def add_to(verbs: Any) -> None:
         "short program for each format.",
     )  # fmt: skip
     parser.add_argument("model", metavar="MODEL", help="a bundled model, a model file, or a hub id")
-    parser.add_argument("--format", required=True, choices=("onnx", "openvino"))
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("--format", required=True, choices=("onnx", "openvino"), help="of the graphs")
+    add_shared(parser, "--out", "--overwrite", "--json")
     parser.set_defaults(run=run)
 
 

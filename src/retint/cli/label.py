@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import video
-from .values import alive, positive, print_json, say, scales, seconds, whole
-
-if TYPE_CHECKING:
-    from ..labeling.files.images import Outcome
+from .options import add_shared
+from .values import alive, positive, say, scales, seconds, tell, whole
 
 
 def add_to(verbs: Any) -> None:
@@ -20,9 +18,7 @@ def add_to(verbs: Any) -> None:
         description="Label every pixel of images, or every voxel of volumes if the model is 3-D. Writes, for each image "
         "NAME.ext, NAME.png (class indices in the model's colours) and NAME.overlay.png into the output folder. Labels and probabilities of a volume have its own format, axes and spacing.",
     )  # fmt: skip
-    parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, folders of them, or films"
-    )
+    _add_images(parser)
     parser.add_argument(
         "--start", type=Path, metavar="LABELS", help="begin from a label map, or from a folder of them by name"
     )
@@ -33,28 +29,30 @@ def add_to(verbs: Any) -> None:
         "resolution. The short form of `retint label IMAGE --start LABELS`.",
     )  # fmt: skip
     again.add_argument("start", type=Path, metavar="LABELS", help="a label map, or a folder of them by name")
-    again.add_argument(
+    _add_images(again)
+    _add_options(again)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "images", nargs="+", type=Path, metavar="IMAGE", help="images, volumes, folders of them, or films"
     )
-    _add_options(again)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     """What both take."""
-    parser.add_argument(
-        "--model", required=True, metavar="NAME|FILE", help="a bundled model, a model file, or a hub id"
-    )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
+    add_shared(parser, "--model", "--out")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument(
-        "--steps", type=whole, metavar="N", help="steps of refinement (default: as the model's card says)"
-    )
+    add_shared(length, "--steps")
     length.add_argument("--until-settled", action="store_true", help="take steps until no label changes, 256 at most")
     length.add_argument(
         "--tolerance", type=positive, metavar="X",
         help="take steps until the probabilities move by less than X at one (mean over the image, 0 to 1), 256 at most",
     )  # fmt: skip
-    length.add_argument("--budget", type=seconds, metavar="TIME", help="as many steps as fit into a time (50ms, 2s), 256 at most")
+    length.add_argument(
+        "--budget", type=seconds, metavar="TIME",
+        help="as many steps as fit into a time (50ms, 2s), 256 at most; of a film, into that time for each frame",
+    )  # fmt: skip
     parser.add_argument(
         "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"
     )
@@ -89,14 +87,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="of --doubt: by the probabilities (entropy, the default; margin, top), or by how much and how late a pixel changed",
     )  # fmt: skip
     parser.add_argument("--no-overlay", action="store_true", help="write no overlay")
-    parser.add_argument(
-        "--tile", type=whole, metavar="N", help="pixels of a tile's side, all axes alike (default: chosen; same result)"
-    )
+    add_shared(parser, "--tile")
     parser.add_argument(
         "--batch", type=whole, metavar="N", help="images labelled at a time (default: small ones together; same result)"
     )
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_shared(parser, "--precision", "--device")
     parser.add_argument(
         "--backend",
         choices=("auto", "torch", "onnxruntime", "openvino", "compile"),
@@ -108,11 +103,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="label images in Zarr, GeoTIFF and large TIFF on a Dask cluster: N processes here, or a scheduler address "
         "(tcp://...); workers must see the image and DIR",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_shared(parser, "--overwrite")
     parser.add_argument(
-        "--skip-existing", action="store_true", help="pass over images whose labels exist (to go on after a stop)"
+        "--skip-existing", action="store_true", help="pass over images whose labels exist, and finished films (to go on after a stop)"
     )
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--json")
     video.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -153,24 +148,12 @@ def run(options: argparse.Namespace) -> int:
             parts.update(done - parts.n)
 
         outcome = label_files(model, images, options.out, wish, progress, lambda line: say(f"retint: {line}"), pieces)
-    _tell(outcome, options.json)
-    return 1 if outcome.failed else 0
+    return tell(outcome.to_dict(), outcome.images, _line, "images", options.json)
 
 
-def _tell(outcome: Outcome, as_json: bool) -> None:
-    for line in outcome.warnings:
-        say(f"retint: warning: {line}")
-    if as_json:
-        print_json(outcome.to_dict())
-    else:
-        for row in outcome.images:
-            most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:4]
-            shares = ", ".join(f"{name} {share:.1%}" for name, share in most if share > 0)
-            state = "the first estimate" if row["steps"] == row["change"] == 1 else "settled" if row["settled"] else f"{row['change']:.2%} still changed"
-            print(f"{row['labels']}: {row['steps']} step{'s' * (row['steps'] != 1)}, {state}; {shares}")
-        if outcome.skipped:
-            print(f"passed over {len(outcome.skipped)} labelled already")
-    for failure in outcome.failed:
-        say(f"retint: {failure['error']}")
-    if outcome.failed:
-        say(f"retint: {len(outcome.failed)} of {len(outcome.failed) + len(outcome.images)} images were not labelled")
+def _line(row: dict[str, Any]) -> str:
+    """An image, as the terminal is told of it."""
+    most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:4]
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in most if share > 0)
+    state = "the first estimate" if row["steps"] == row["change"] == 1 else "settled" if row["settled"] else f"{row['change']:.2%} still changed"
+    return f"{row['labels']}: {row['steps']} step{'s' * (row['steps'] != 1)}, {state}; {shares}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import DataProblems, RetintError
-from . import bench, catalogue, convert, demo, evaluate, export, label, next, train
+from . import bench, catalogue, convert, demo, draw, evaluate, export, label, next, train
 
 _STOPPED = 130
 
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"retint {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (label, train, evaluate, next, catalogue, demo, convert, export, bench):
+    for module in (label, draw, train, evaluate, next, catalogue, demo, convert, export, bench):
         module.add_to(verbs)
     return parser
 

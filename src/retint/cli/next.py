@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .options import add_shared
 from .values import print_json, say, whole
 
 
@@ -20,23 +21,17 @@ def add_to(verbs: Any) -> None:
         "images", nargs="+", type=Path, metavar="DATASET|IMAGE",
         help="a data set, some of whose images/ have no labels yet; or images and folders of them",
     )  # fmt: skip
-    parser.add_argument(
-        "--model", required=True, metavar="NAME|FILE", help="a bundled model, a model file, or a hub id"
-    )
+    add_shared(parser, "--model")
     parser.add_argument("--count", type=whole, default=10, metavar="N", help="how many images to name (default 10)")
     parser.add_argument("--split", metavar="NAME", help="part of the data set (default: train, or what there is)")
     parser.add_argument(
         "--region", type=whole, metavar="N", help="pixels of a region's side (default: a quarter of the image)"
     )
-    parser.add_argument(
-        "--steps", type=whole, metavar="N", help="steps of refinement (default: as the model's card says)"
-    )
+    add_shared(parser, "--steps")
     parser.add_argument(
         "--pictures", type=Path, metavar="DIR", help="write NAME.next.png: the image with its region framed"
     )
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--precision", "--device", "--json")
     parser.set_defaults(run=run)
 
 
@@ -45,13 +40,18 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..labeling import load
-    from ..labeling.judging.nextup import find_unlabelled, next_images, write_pictures
+    from ..labeling.judging.nextup import check_pictures, find_unlabelled, next_images, write_pictures
     from ..wholefile import check_folder
 
     if options.pictures:
         check_folder(options.pictures, "--pictures")
     model = load(options.model, options.device, options.precision)
-    images, labelled = find_unlabelled(options.images, model, options.split)
+    warnings: list[str] = []
+    images, labelled = find_unlabelled(options.images, model, options.split, warnings.append)
+    if options.pictures:
+        check_pictures(options.pictures, options.images, images, labelled)
+    for line in warnings:
+        say(f"retint: warning: {line}")
     with tqdm(total=len(images), unit="image", disable=len(images) < 2 or None, leave=False) as bar:
 
         def progress(done: int, _: int) -> None:
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         write_pictures(order, options.pictures, model.dims)
     figures = order.to_dict()
     if options.json:
-        print_json({"model": model.name, **figures})
+        print_json({"model": model.name, **figures, "warnings": warnings})
     else:
         for number, row in enumerate(figures["next"], start=1):
             box = ", ".join(f"{axis} {a}-{b}" for axis, (a, b) in list(row["region"].items())[:-1])

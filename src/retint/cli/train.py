@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .options import add_shared
 from .values import natural, positive, print_json, say, whole
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def add_to(verbs: Any) -> None:
         "directly or under train/ and val/; volumes as TIFF stacks, NIfTI or OME-Zarr. A few labelled images, or a "
         "few strokes, are enough to begin. Ctrl-C leaves a usable model; --resume goes on.",
     )  # fmt: skip
-    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    add_shared(parser, "dataset")
     parser.add_argument(
         "--out", required=True, type=Path, metavar="FILE", help="the model file to write (.safetensors)"
     )
@@ -54,11 +55,11 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--exclude", nargs="+", default=[], metavar="PREFIX", help="learn from no images whose names begin so"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_shared(parser, "--device")
     parser.add_argument("--devices", type=whole, default=1, metavar="N", help="GPUs or processes to train on")
-    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    add_shared(parser, "--precision")
     parser.add_argument("--overwrite", action="store_true", help="replace a model or a checkpoint that exists")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_shared(parser, "--json")
     parser.set_defaults(run=run)
 
 

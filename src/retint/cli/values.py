@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
@@ -41,6 +41,14 @@ def extents(text: str) -> tuple[int, int]:
     if not match or not (int(match[1]) and int(match[2])):
         raise argparse.ArgumentTypeError(f"{text!r}: expected rows and columns, such as 1024x768")
     return int(match[1]), int(match[2])
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them: sky,road."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them, such as sky,road")
+    return found
 
 
 def scales(text: str) -> Any:
@@ -81,6 +89,38 @@ def say(line: str) -> None:
 def print_json(value: Any) -> None:
     """A result for a program: one object."""
     print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def tell(
+    outcome: dict[str, Any], rows: Sequence[dict[str, Any]], line: Callable[[dict[str, Any]], str], what: str, as_json: bool
+) -> int:
+    """What became of files that were labelled: a line for each, or one object; what is wrong comes last, to be seen.
+
+    Args:
+        outcome: as --json prints it.
+        rows: of what was labelled.
+        line: what the terminal is told of a row.
+        what: was labelled: images or films.
+        as_json: print the object.
+
+    Returns:
+        The exit code: 0, or 1 if any was not labelled.
+    """
+    for warning in outcome["warnings"]:
+        say(f"retint: warning: {warning}")
+    if as_json:
+        print_json(outcome)
+    else:
+        for row in rows:
+            print(line(row))
+        if outcome["skipped"]:
+            print(f"passed over {len(outcome['skipped'])} labelled already")
+    failed = outcome["failed"]
+    for failure in failed:
+        say(f"retint: {failure['error']}")
+    if failed:
+        say(f"retint: {len(failed)} of {len(failed) + len(rows)} {what} were not labelled")
+    return 1 if failed else 0
 
 
 @contextmanager

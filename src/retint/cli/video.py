@@ -5,26 +5,28 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .values import positive, print_json, say, whole
+from .values import positive, tell, whole
 
 if TYPE_CHECKING:
-    from ..labeling.files.clips import ClipOutcome
     from ..labeling.files.images import Wish
     from ..labeling.model import Model
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What matters for films alone."""
-    group = parser.add_argument_group("films", "video files, animated GIFs, and folders of frames with --sequence")
+    group = parser.add_argument_group(
+        "films", "Video files, animated GIFs, and folders of frames with --sequence. Writes, for each film NAME.ext, NAME.overlay.mp4, "
+        "NAME.labels/ with the labels of each frame, and last NAME.json, the summary.",
+    )  # fmt: skip
     group.add_argument(
         "--sequence", action="store_true", help="each folder named holds the numbered frames of one film"
     )
     group.add_argument(
         "--frame-steps", type=whole, metavar="N",
         help="steps for each frame, which begins from the labels of the one before (default: 1, and --steps where that one moves "
-        "more than 5 %% of the estimate); --steps are those of the first frame and after a cut",
+        "more than 5 %% of the estimate); --steps are those of the first frame and after a cut; --budget is in place of both",
     )  # fmt: skip
     group.add_argument(
         "--still", action="store_true",
@@ -88,26 +90,19 @@ def label_films(model: Model, options: argparse.Namespace, wish: Wish) -> int:
             bar.update(done - bar.n)
 
         outcome = label_clips(model, options.images, options.out, clips, progress)
-    _tell(outcome, options.json)
-    return 1 if outcome.failed else 0
+    return tell(outcome.to_dict(), outcome.clips, _line, "films", options.json)
 
 
-def _tell(outcome: ClipOutcome, as_json: bool) -> None:
-    for line in outcome.warnings:
-        say(f"retint: warning: {line}")
-    if as_json:
-        print_json(outcome.to_dict())
-    else:
-        for row in outcome.clips:
-            parts = [f"{row['frames']} frames, {len(row['cuts'])} cuts"]
-            if row["further"]:
-                parts.append(f"{len(row['further'])} took more than one step")
-            if row["flicker"] is not None:
-                parts.append(f"{row['flicker']:.2%} of labels change from frame to frame")
-            if row["flicker_where_still"] is not None:
-                parts.append(f"{row['flicker_where_still']:.2%} where the image does not")
-            print(f"{row['overlay'] or row['labels'] or row['summary']}: {', '.join(parts)}")
-        if outcome.skipped:
-            print(f"passed over {len(outcome.skipped)} labelled already")
-    for failure in outcome.failed:
-        say(f"retint: {failure['error']}")
+def _line(row: dict[str, Any]) -> str:
+    """A film, as the terminal is told of it."""
+    parts = [f"{row['frames']} frames, {len(row['cuts'])} cuts"]
+    if row["budget"] is not None:
+        least, most = row["steps_taken"]
+        parts.append(f"{least if least == most else f'{least} to {most}'} step{'s' * (most != 1)} a frame")
+    if row["further"]:
+        parts.append(f"{len(row['further'])} took more than one step")
+    if row["flicker"] is not None:
+        parts.append(f"{row['flicker']:.2%} of labels change from frame to frame")
+    if row["flicker_where_still"] is not None:
+        parts.append(f"{row['flicker_where_still']:.2%} where the image does not")
+    return f"{row['overlay'] or row['labels'] or row['summary']}: {', '.join(parts)}"

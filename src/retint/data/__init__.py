@@ -1,9 +1,10 @@
 """Folders of labelled images: opening, checking and converting them, and what follows from their labels."""
 
-from .check import check_dataset
+from .check import check_dataset, check_labels, check_part
 from .colours import find_colours, propose_palette, read_palette, write_palette
 from .convert import convert_palette, convert_values, parse_mapping
 from .files import FLAT
+from .first import first_classes
 from .folder import Dataset, Pair, Split, open_dataset
 from .report import Report
 from .split import hold_out
@@ -20,11 +21,14 @@ __all__ = [
     "Split",
     "Tagged",
     "check_dataset",
+    "check_labels",
+    "check_part",
     "choose_stride",
     "class_weights",
     "convert_palette",
     "convert_values",
     "find_colours",
+    "first_classes",
     "folds",
     "hold_out",
     "import_stanford",

@@ -46,6 +46,8 @@ def convert_values(dataset_root: str | Path, mapping: Mapping[int, int]) -> list
     for old, new in mapping.items():
         if not (0 <= old <= 65535 and 0 <= new <= 255):
             raise RetintError(f"{old}={new}: expected a value of 0 to 65535 and a class index of 0 to {IGNORE}")
+    if all(old == new for old, new in mapping.items()):
+        raise RetintError(f"{','.join(f'{old}={new}' for old, new in mapping.items())}: changes nothing; expected other new values")
     table = np.arange(65536, dtype=np.uint16)
     table[list(mapping)] = list(mapping.values())
 

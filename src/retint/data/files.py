@@ -60,8 +60,9 @@ def split_folders(root: Path) -> dict[str, Path]:
                 f"{root}: found {listed(others)}; expected train/, val/ and test/, with images/ and labels/ in each: "
                 f"rename {listed(f'{name} to {part}' for name, part in like.items())}"
             )
-        if (root.parent / "classes.json").is_file() and (root.parent / "images").is_dir():
-            raise RetintError(f"{root}: is a folder of the data set {root.parent}; name that one")
+        for above in (root.parent, root.parent.parent):  # a folder of images, right in the set or in a part of it
+            if (above / "classes.json").is_file() and (root.parent / "images").is_dir():
+                raise RetintError(f"{root}: is a folder of the data set {above}; name that one")
         raise RetintError(
             f"{root}: found {listed(others) or 'no folders'}; expected images/ and labels/ here, "
             f"or in train/, val/ and test/: put your images into {root / 'images'}, "
@@ -129,8 +130,13 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def label_files(folder: Path) -> list[Path]:
-    """The image files in a folder that can hold class indices: those of a format that keeps every value as it is."""
-    return [p for p in image_files(folder) if volume_suffix(p) in LABEL_SUFFIXES]
+    """The image files in a folder that can hold class indices: those of a format that keeps every value as it is.
+
+    Strokes beside the labels that they were drawn on (`NAME.hints.png` and `NAME.png`) are none.
+    """
+    found = {p: stem_of(p) for p in image_files(folder) if volume_suffix(p) in LABEL_SUFFIXES}
+    corrected = {f"{stem}.hints" for stem in found.values()}
+    return [p for p, stem in found.items() if stem not in corrected]
 
 
 def read_pixels(file: Path, dims: int) -> NDArray[Any]:

@@ -12,6 +12,7 @@ which need not have the same format. It does if its first image is one, or if cl
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,26 +120,13 @@ class Dataset:
             RetintError: one of them cannot be read, their sizes differ, or a label is no class.
         """
         image, labels = pair.read()
-        self._check(pair, labels)
-        return image, labels
-
-    def labels(self, pair: Pair) -> NDArray[Any]:
-        """The labels of an image alone, likewise.
-
-        Raises:
-            RetintError: they cannot be read, or one is no class.
-        """
-        labels = read_indices(pair.labels, pair.dims)
-        self._check(pair, labels)
-        return labels
-
-    def _check(self, pair: Pair, labels: NDArray[Any]) -> None:
         found = np.bincount(labels.ravel(), minlength=self.ignore + 1)
         found[[*range(len(self.classes)), self.ignore]] = 0
         if found.any():
             strange = {int(value): int(found[value]) for value in np.flatnonzero(found)}
             mend = messages.mend_strange(self.root, list(strange), self.ignore)
             raise RetintError(messages.out_of_range(pair.labels, strange, len(self.classes), self.ignore, mend))
+        return image, labels
 
 
 def open_dataset(path: str | Path) -> Dataset:
@@ -152,7 +140,7 @@ def open_dataset(path: str | Path) -> Dataset:
     """
     root = Path(path)
     folders = split_folders(root)
-    classes, colours = _read_classes(root, folders)
+    classes, colours = read_classes(root, folders)
     dims = find_dims(root, folders)
     splits = {name: Split(name, folder, _pairs(folder, dims)) for name, folder in folders.items()}
     return Dataset(root, classes, colours, IGNORE, splits, dims)
@@ -176,7 +164,8 @@ def find_dims(root: Path, folders: dict[str, Path]) -> int:
 
 def known_colours(root: Path) -> list[Colour]:
     """The colours that `classes.json` gives to classes; none if it gives none."""
-    colours = _card(root / "classes.json").get("colours")
+    card = _card(root / "classes.json") or _card(root.parent / "classes.json")  # of a part that is converted alone
+    colours = card.get("colours")
     return [(r, g, b) for r, g, b in colours] if isinstance(colours, list) and all(map(_is_colour, colours)) else []
 
 
@@ -196,7 +185,35 @@ def _pairs(folder: Path, dims: int) -> tuple[Pair, ...]:
     return tuple(Pair(volume_stem(images[stem]), images[stem], labels[stem], dims) for stem in both)
 
 
-def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...], tuple[Colour, ...] | None]:
+def check_names(where: str | Path, names: Sequence[str]) -> None:
+    """Whether classes may be called so.
+
+    Args:
+        where: they are given, in messages.
+        names: of the classes, not empty.
+
+    Raises:
+        RetintError: there are too few or too many, two are the same, or one is no text.
+    """
+    if wrong := next((name for name in names if name.encode(errors="replace").decode() != name), None):
+        raise RetintError(f"{where}: found the class {wrong!a}, which is no text; give it another name")
+    if not 2 <= len(names) <= IGNORE:
+        raise RetintError(f"{where}: found {len(names)} classes; expected 2 to {IGNORE}, as {IGNORE} stands for ignore")
+    stripped = [name.strip() for name in names]  # as tags are
+    if twice := sorted({name for name in stripped if stripped.count(name) > 1}):
+        raise RetintError(f"{where}: found the class {listed(twice)} more than once; give each class its own name")
+
+
+def read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...], tuple[Colour, ...] | None]:
+    """The names and colours of the classes that `classes.json` tells; no colours if it tells none.
+
+    Args:
+        root: the folder that holds it.
+        folders: of the set's parts, by name.
+
+    Raises:
+        RetintError: it is missing or malformed.
+    """
     path = root / "classes.json"
     if not path.is_file():
         if (root.parent / "classes.json").is_file():
@@ -215,13 +232,7 @@ def _read_classes(root: Path, folders: dict[str, Path]) -> tuple[tuple[str, ...]
     names = card.get("classes") if isinstance(card, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         raise RetintError(f'{path}: found no list "classes" of names; expected such as {_example(2)}')
-    if wrong := next((name for name in names if name.encode(errors="replace").decode() != name), None):
-        raise RetintError(f"{path}: found the class {wrong!a}, which is no text; give it another name")
-    if not 2 <= len(names) <= IGNORE:
-        raise RetintError(f"{path}: found {len(names)} classes; expected 2 to {IGNORE}, as {IGNORE} stands for ignore")
-    stripped = [name.strip() for name in names]  # as tags are
-    if twice := sorted({name for name in stripped if stripped.count(name) > 1}):
-        raise RetintError(f"{path}: found the class {listed(twice)} more than once; give each class its own name")
+    check_names(path, names)
     ignore = card.get("ignore", IGNORE)
     if ignore != IGNORE:
         known = type(ignore) is int and 0 <= ignore < 1 << 16

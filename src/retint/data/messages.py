@@ -11,6 +11,7 @@ from retint.images import volume_stem
 Kind = tuple[int, str]  # channels and dtype of an image
 
 _VALUES = 5  # values told of one file
+_MAPPED = 16  # values in a command
 
 
 def empty(images: Path, inside: Sequence[str], parts: Mapping[str, str], needed: bool) -> str:
@@ -94,7 +95,9 @@ def no_labels(labels: Path, image: Path, found: str | None) -> str:
     """An image without labels; `found` is what has its name and cannot be its labels."""
     wrong = f"found {found}" if found else "missing"
     kinds = "PNG or TIFF" if labels.suffix == ".png" else "TIFF stack, NIfTI or OME-Zarr"
-    return f"{labels}: {wrong}; expected a {kinds} of class indices: make it, move {image} away, or train with --labels some"
+    # what is there looks like labels that somebody made, so that the image is not left out with those that have none
+    mend = "or move that away" if found else f"move {image} away, or train with --labels some"
+    return f"{labels}: {wrong}; expected a {kinds} of class indices: make it, {mend}"
 
 
 def left_out(images: Path, count: int, of: int) -> str:
@@ -149,7 +152,7 @@ def from_one(classes: int) -> str:
 
 def mend_strange(root: Path, values: Sequence[int], ignore: int) -> str:
     """The command for values that are no class, over the whole set."""
-    mapping = ",".join(f"{value}={ignore}" for value in values[:_VALUES])
+    mapping = ",".join([*(f"{value}={ignore}" for value in values[:_MAPPED]), *(["..."] if len(values) > _MAPPED else [])])
     return f"name more classes in classes.json, or ignore them: retint convert {root} --map {mapping}"
 
 
@@ -158,6 +161,14 @@ def only_0_and_255(root: Path, masks: int, classes: Sequence[str]) -> str:
     return (
         f"{root}: found only 0 and 255 in all {masks} masks, where 255 means ignore; expected class indices "
         f"0 to {len(classes) - 1}: if 255 stands for {classes[1]}, retint convert {root} --map 255=1"
+    )
+
+
+def part_of_0_and_255(folder: Path, masks: int, classes: Sequence[str]) -> str:
+    """The same of a part alone, where others show that 255 may well be ignore."""
+    return (
+        f"{folder}: found only 0 and 255 in its {masks} masks, where 255 means ignore; expected more classes, as other parts "
+        f"have them: if 255 stands for {classes[1]} here, retint convert {folder} --map 255=1"
     )
 
 
@@ -212,7 +223,7 @@ def never_occurs(folder: Path, name: str, index: int) -> str:
 
 def all_ignored(labels: Path, ignore: int) -> str:
     """Labels without a labelled pixel."""
-    return f"{labels}: every pixel is ignored ({ignore}), so it teaches nothing: label some, or move it away"
+    return f"{labels}: every pixel is ignored ({ignore}), so it counts for nothing: label some, or move it away"
 
 
 def _few(names: Sequence[str]) -> str:

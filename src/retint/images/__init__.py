@@ -3,6 +3,7 @@
 from .convert import fit_channels, to_unit
 from .detail import detail
 from .find import IMAGE_SUFFIXES, NIFTI_SUFFIXES, TIFF_SUFFIXES, ZARR_SUFFIXES, find_images, images_in, is_zarr
+from .hdf5 import is_hdf5, read_hdf5
 from .read import ColouredMask, image_size, read_image, read_labels
 from .regions import HeldLabels, Labels, RegionReader, identity, open_regions, read_whole
 from .video import VIDEO_SUFFIXES, Film, film_writer, is_video, open_film
@@ -37,11 +38,13 @@ __all__ = [
     "identity",
     "image_size",
     "images_in",
+    "is_hdf5",
     "is_video",
     "is_volume",
     "is_zarr",
     "open_film",
     "open_regions",
+    "read_hdf5",
     "read_image",
     "read_labels",
     "read_volume",

@@ -17,7 +17,8 @@ from retint.wholefile import whole_folder
 from .find import is_zarr, volume_suffix
 from .voxels import Volume, make_spacing
 
-_VERSIONS = {"0.4": 2, "0.5": 3}  # of OME-Zarr, and Zarr's own
+VERSIONS = {"0.4": 2, "0.5": 3}
+"""Of OME-Zarr that can be written, and Zarr's own."""
 _CHUNK = (32, 256, 256)  # slices, rows, columns: 2 MiB of uint8
 _COLOURS = ("FF0000", "00FF00", "0000FF", "FFFF00", "FF00FF", "00FFFF")
 
@@ -107,7 +108,7 @@ def write_omezarr(
     stored = stored.transpose([here.index(axis) for axis in letters if axis != "t"])
     if "t" in letters:
         stored = np.expand_dims(stored, letters.index("t"))
-    _refuse_others(path)
+    refuse_others(path)
     with whole_folder(path) as part:
         array = create_level(part, path.name, layout, stored.shape, stored.dtype, _CHUNK, palette, classes)
         array[...] = stored
@@ -133,7 +134,7 @@ def create_level(
         chunk: slices, rows and columns of its chunks.
         palette, classes: what the values mean, if known.
     """
-    form, sides = _VERSIONS[layout.version], dict(zip("zyx", chunk, strict=True))
+    form, sides = VERSIONS[layout.version], dict(zip("zyx", chunk, strict=True))
     named = {"dimension_names": list(layout.letters)} if form == 3 else {}
     group = need("zarr", "volumes", f"{folder}: found Zarr").create_group(
         folder, zarr_format=form, attributes=_metadata(Path(name), layout, palette, classes)
@@ -182,7 +183,7 @@ def _layout(like: Volume | None, channels: bool) -> Layout:
     """The layout of an image without, or with, channels that lies over another."""
     if like is not None and isinstance(like.extra, Layout):
         layout = like.extra
-        if layout.version not in _VERSIONS:
+        if layout.version not in VERSIONS:
             layout = replace(layout, version="0.5")
     else:
         unit = {"unit": like.unit} if like is not None and like.unit else {}
@@ -234,8 +235,12 @@ def _transformed(axes: int, *metadata: Mapping[str, Any]) -> tuple[tuple[float, 
     return tuple(scale.tolist()), tuple(offset.tolist()) if offset.any() else None
 
 
-def _refuse_others(path: Path) -> None:
-    """Raise if a folder of other files, or a file, is in a Zarr folder's place."""
+def refuse_others(path: Path) -> None:
+    """Tell if a Zarr folder would replace something else.
+
+    Raises:
+        RetintError: a folder of other files, or a file, is in its place.
+    """
     if path.exists() and not is_zarr(path):
         found = "a folder of other files" if path.is_dir() else "a file"
         raise RetintError(f"{path}: found {found}; expected a place for OME-Zarr: choose another name")

@@ -99,13 +99,13 @@ class Stored:
 def load_tiff(path: Path) -> Stored:
     """Read a TIFF's only image, of any number of axes."""
     with opened_tiff(path) as file:
-        series = _series(file)
+        series = series_of(file)
         if len(series) != 1:
             raise RetintError(f"{path}: found a TIFF of {len(series)} images; expected one: save each as its own file")
         page = series[0].keyframe
         look = look_of(path, page)
-        axes, shape = _squeezed(series[0])
-        _check_whole(file, series[0])
+        axes, shape = squeezed(series[0])
+        check_whole(file, series[0])
         values = np.asarray(series[0].asarray()).reshape(shape)
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         if (turn := orientation_of(path, page)) != 1:
@@ -121,14 +121,14 @@ def load_tiff(path: Path) -> Stored:
 def tiff_axes(path: Path) -> tuple[str, tuple[int, ...]] | None:
     """Letters and lengths of the axes of a TIFF's only image, as `Stored` has them, reading no pixels; None if several."""
     with opened_tiff(path) as file:
-        series = _series(file)
-        return _squeezed(series[0]) if len(series) == 1 else None
+        series = series_of(file)
+        return squeezed(series[0]) if len(series) == 1 else None
 
 
 def tiff_alpha(path: Path) -> bool:
     """Whether the last sample of a pixel is alpha, as the TIFF itself says; see `GeoRegions.alpha`."""
     with opened_tiff(path) as file:
-        series = _series(file)[0]
+        series = series_of(file)[0]
         extra = series.keyframe.extrasamples
         return "S" in series.axes and bool(extra) and extra[-1] in (1, 2)  # associated, unassociated
 
@@ -183,7 +183,7 @@ class _Ear:
             return True
         told = record.getMessage()
         tag = re.search(r"TiffTag (\d+)", told)
-        vital = int(tag[1]) < _PRIVATE or int(tag[1]) in _GEO_TAGS if tag else "ImageJ series" not in told  # see `_check_whole`
+        vital = int(tag[1]) < _PRIVATE or int(tag[1]) in _GEO_TAGS if tag else "ImageJ series" not in told  # see `check_whole`
         if vital and not self.damage and any(word in told.lower() for word in _DAMAGE):
             self.damage = re.sub("^<[^>]*> (raised )?|, raised .*", "", told)
         return False
@@ -261,19 +261,24 @@ def _plane(path: Path, stored: Stored) -> NDArray[Any]:
     return values if extra else values[..., None]
 
 
-def _series(file: TiffFile) -> list[TiffPageSeries]:
+def series_of(file: TiffFile) -> list[TiffPageSeries]:
     """The images of a file, without thumbnails, and without what scanners of slides put beside them: the label, the whole slide."""
     slides = [s for s in file.series if s.name == "Baseline"]
     return slides or [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
 
 
-def _squeezed(series: TiffPageSeries) -> tuple[str, tuple[int, ...]]:
+def squeezed(series: TiffPageSeries) -> tuple[str, tuple[int, ...]]:
+    """Letters and lengths of the axes of an image, but those of length 1 other than rows and columns."""
     keep = [i for i, axis in enumerate(series.axes) if axis in "YX" or series.shape[i] != 1]
     return "".join(series.axes[i] for i in keep), tuple(series.shape[i] for i in keep)
 
 
-def _check_whole(file: TiffFile, series: TiffPageSeries) -> None:
-    """Raise if pages are missing, or data lie beyond the end of the file: JPEG decoders fill what is missing with grey and say nothing."""
+def check_whole(file: TiffFile, series: TiffPageSeries) -> None:
+    """Tell if an image is not all there: JPEG decoders fill what is missing with grey and say nothing.
+
+    Raises:
+        EOFError: pages are missing, or data lie beyond the end of the file.
+    """
     pages = [page for page in series.pages if page is not None]
     if len(pages) < len(series.pages):
         raise EOFError(f"it has {len(pages)} of {len(series.pages)} pages")

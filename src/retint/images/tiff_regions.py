@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from retint.wholefile import whole_file
 
 from .regions import CHUNK, KEPT, Box, Labels, chunks
-from .tiff import JPEG, _check_whole, _series, _squeezed, heard, look_of, orientation_of, plane_axes, shown
+from .tiff import JPEG, check_whole, heard, look_of, orientation_of, plane_axes, series_of, shown, squeezed
 from .write import Colour
 
 _LARGEST_PART = 128 << 20  # bytes; a strip or a tile above is no region
@@ -26,7 +26,7 @@ class TiffRegions:
     def __init__(self, path: Path, file: Any, levels: Sequence[Any], number: int) -> None:
         self.path, self._file, self._levels = path, file, levels
         self._level = levels[number]
-        self._axes, size = _squeezed(self._level)
+        self._axes, size = squeezed(self._level)
         plane = plane_axes(self._axes, size)
         assert plane is not None
         key = self._key = self._level.keyframe
@@ -47,13 +47,13 @@ class TiffRegions:
 
         with heard(), ExitStack() as closing:
             file = closing.enter_context(TiffFile(path))
-            series = _series(file)
+            series = series_of(file)
             if len(series) != 1 or not _fits(series[0]) or orientation_of(path, series[0].keyframe) != 1:
                 return None  # whoever reads it whole says what is wrong, if anything is
             lengths = dict(zip(series[0].axes, series[0].shape, strict=True))
             if lengths["Y"] * lengths["X"] <= more_than:
                 return None
-            _check_whole(file, series[0])
+            check_whole(file, series[0])
             levels = [level for level in series[0].levels if level is series[0] or _fits(level)]
             reader = cls(path, file, levels, 0)
             closing.pop_all()  # it stays open for the reader
@@ -163,7 +163,7 @@ def _grid(key: Any) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _fits(level: Any) -> bool:
     """Whether a level is a 2-D image, its channels samples or pages, in parts that are small."""
-    axes, size = _squeezed(level)
+    axes, size = squeezed(level)
     key = level.keyframe
     lengths = dict(zip(axes, size, strict=True))
     if sorted(axes) not in (["X", "Y"], ["S", "X", "Y"], ["C", "X", "Y"]) or plane_axes(axes, size) is None:

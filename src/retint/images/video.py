@@ -21,7 +21,7 @@ from retint.errors import RetintError
 from retint.extras import need
 from retint.wholefile import whole_file
 
-from .find import find_images
+from .find import find_images, volume_stem
 from .orientation import upright
 from .read import read_image, told
 
@@ -43,34 +43,44 @@ class Film:
         path: a video file, or a folder of frames.
         rate: frames a second; of films whose frames last unequally long, the mean.
         count: frames, as the file says it, or about so many; None if it does not.
-        names: of the frames: their files' stems, or None for a video, whose frames are numbered from 0.
+        files: of the frames; None for a video.
     """
 
     path: Path
     rate: Fraction
     count: int | None
-    names: tuple[str, ...] | None = None
+    files: tuple[Path, ...] | None = None
 
-    @property
-    def stem(self) -> str:
-        """What the names of its results begin with."""
-        return self.path.resolve().name if self.names is not None else self.path.stem
+    def file(self, number: int) -> Path | None:
+        """Of a frame, counted from 0; None for a video."""
+        return None if self.files is None else self.files[number]
 
     def name(self, number: int) -> str:
         """Of a frame, counted from 0: as its file is called, or its number in six digits."""
-        return self.names[number] if self.names is not None else f"{number:06d}"
+        return f"{number:06d}" if self.files is None else _frame_name(self.files[number])
 
-    def frames(self) -> Iterator[NDArray[Any]]:
+    def frames(self, read: Callable[[Path], NDArray[Any]] = read_image) -> Iterator[NDArray[Any]]:
         """The frames, (rows, columns, channels), one at a time: a video's are 8-bit RGB, upright; an image file's as stored.
+
+        Args:
+            read: an image file.
 
         Raises:
             RetintError: a frame cannot be read.
         """
-        if self.names is None:
+        if self.files is None:
             yield from _decoded(self.path)
             return
-        for file in find_images([self.path]):
-            yield read_image(file)
+        yield from map(read, self.files)
+
+
+def film_stem(path: Path) -> str:
+    """What the names of a film's results begin with: the name of the file without its suffix, or of the folder."""
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _frame_name(file: Path) -> str:
+    return volume_stem(file) if file.is_dir() else file.stem
 
 
 def _ends_early(path: Path) -> bool:
@@ -104,13 +114,14 @@ def open_film(path: str | PathLike[str], rate: float | None = None) -> Film:
     """
     path = Path(path)
     if path.is_dir():
-        names = tuple(file.stem for file in find_images([path]))
+        files = tuple(find_images([path]))
+        names = [_frame_name(file) for file in files]
         if len(set(names)) < len(names):
             twice = next(name for k, name in enumerate(names) if name in names[:k])
             raise RetintError(
                 f"{path}: found two frames named {twice}; expected one file a frame: move the others away"
             )
-        return Film(path, _fraction(rate or RATE), len(names), names)
+        return Film(path, _fraction(rate or RATE), len(files), files)
     if path.suffix.lower() == ".gif":
         return _gif(path, rate)
     with _opened(path) as (container, stream):

@@ -18,7 +18,7 @@ from retint.extras import need
 from retint.wholefile import whole_folder
 
 from .find import volume_suffix
-from .omezarr import _VERSIONS, Layout, _refuse_others, check_axes, create_level, open_multiscales, relaid
+from .omezarr import VERSIONS, Layout, check_axes, create_level, open_multiscales, refuse_others, relaid
 from .regions import CHUNK, KEPT, Box, Labels, chunks
 from .tiff import MOST_UNNAMED, shown
 from .write import Colour
@@ -104,7 +104,7 @@ class ZarrRegions:
 
     def write_labels(self, path: Path, labels: Labels, palette: Sequence[Colour]) -> None:
         """OME-Zarr of one level, of the version and the axes of the image (0.5 for a plain array)."""
-        _refuse_others(path)
+        refuse_others(path)
         with whole_folder(path) as part:
             array = self.create_labels(part, path.name, palette)
             for box in chunks(labels.shape, 4 * CHUNK):
@@ -115,7 +115,7 @@ class ZarrRegions:
     ) -> Any:
         """Its labels, to be filled: an array of chunks that several processes may write at once, each its own."""
         layout = self._of_labels()
-        if layout.version not in _VERSIONS:
+        if layout.version not in VERSIONS:
             layout = replace(layout, version="0.5")
         lengths = dict(zip(self._axes, self.shape, strict=False))
         shape = [lengths.get(axis, 1) for axis in layout.letters]

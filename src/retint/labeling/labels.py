@@ -36,6 +36,8 @@ class Labeling:
             first step from nothing. Empty for ways that take all steps at once.
         temperature: by which log Y is divided for `probabilities` and `doubt`, as the model's card has it (Guo et al.
             2017). `estimate` and `labels` do not depend on it.
+        hints: labels that a person fixed, 255 elsewhere, of the shape of `labels`; None if there are none.
+        trace: how much and how late each label cell changed, (2, cells ...), float32, 0 to 1; None unless it was asked for (`doubt`).
     """
 
     labels: NDArray[np.uint8]
@@ -49,8 +51,8 @@ class Labeling:
     scale: float = 1.0
     drifts: tuple[float, ...] = ()
     temperature: float = 1.0
-    _hints: NDArray[np.uint8] | None = None
-    _trace: NDArray[np.float32] | None = None
+    hints: NDArray[np.uint8] | None = None
+    trace: NDArray[np.float32] | None = None
 
     def __repr__(self) -> str:
         size, state = " x ".join(map(str, self.labels.shape)), "settled" if self.settled else f"{self.change:.2%} still changed"
@@ -106,7 +108,7 @@ class Labeling:
             RetintError: see `doubt`.
         """
         chosen = [check_measure(name) for name in measures]
-        if self._trace is None and (traced := [name for name in chosen if name in TRACED]):
+        if self.trace is None and (traced := [name for name in chosen if name in TRACED]):
             raise RetintError(f"doubt: {' and '.join(traced)} not recorded; label with doubt=True")
         if self.estimate is None:
             raise RetintError("doubt: not kept for an image of this size; label it with keep=True")
@@ -134,12 +136,12 @@ class Labeling:
         for pixels, tile in self._tiles(estimate):
             where = pixels.of(tile)
             y = self._part(pixels, tile, estimate) if set(measures) - set(TRACED) else None
-            traced = None if self._trace is None else pixels.values(tile, _cut(self._trace, tile)).numpy()
+            traced = None if self.trace is None else pixels.values(tile, _cut(self.trace, tile)).numpy()
             part = np.zeros((len(measures), *self.labels[where].shape), np.float32)
             for plane, measure in zip(part, measures, strict=True):
                 if measure in TRACED:
                     assert traced is not None
-                    free = True if self._hints is None else self._hints[where] == UNKNOWN
+                    free = True if self.hints is None else self.hints[where] == UNKNOWN
                     np.copyto(plane, traced[TRACED.index(measure)], where=free)
                 else:
                     assert y is not None
@@ -155,8 +157,8 @@ class Labeling:
         """The probabilities at the pixels of a tile's core, (K, pixels ...)."""
         scores = pixels.scores(tile, _cut(estimate, tile))
         y: NDArray[np.float32] = torch.softmax(scores / self.temperature, 0).numpy()
-        if self._hints is not None:
-            hints, classes = self._hints[pixels.of(tile)], len(self.classes)
+        if self.hints is not None:
+            hints, classes = self.hints[pixels.of(tile)], len(self.classes)
             known = hints != UNKNOWN
             y[:, known] = np.arange(classes)[:, None] == hints[known]
         return y

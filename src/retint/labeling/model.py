@@ -212,7 +212,7 @@ class Model(Ready):
         if keeps > most_bytes:
             raise RetintError(
                 f"{where}: a session of {' x '.join(map(str, pixels.shape[:-1]))} pixels and {wanted} steps would keep {keeps / 1e9:.2f} GB, "
-                f"{most_bytes / 1e9:.2f} are allowed; cut the image, take fewer steps or a smaller scale, or raise most_bytes"
+                f"{most_bytes / 1e9:.2f} are allowed; cut the image, take fewer steps or a smaller scale, or allow more (most_bytes; --memory)"
             )
         how, sessions = How(tile=tile, precision=precision, scale=views), []
         for view in views:
@@ -351,8 +351,8 @@ class Model(Ready):
                 np.copyto(plane, fixed, where=fixed != UNKNOWN)
         return Labeling(
             labels=labels, steps=refinement.steps, changes=tuple(refinement.changes), settled=settled, classes=self.classes,
-            strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, _hints=fixed,
-            drifts=tuple(refinement.drifts), temperature=self.card.temperature, _trace=refinement.traced(),
+            strides=self.strides, estimate=refinement.estimate, recorded=recorded, scale=scale, hints=fixed,
+            drifts=tuple(refinement.drifts), temperature=self.card.temperature, trace=refinement.traced(),
         )  # fmt: skip
 
     def _refinement(self, source: Source, how: How, given: Given) -> Refinement:

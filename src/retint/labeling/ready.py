@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 from collections.abc import Sequence
 from functools import cache, partial
@@ -79,6 +80,15 @@ class Ready:
     def at_once(self) -> bool:
         """Whether it takes a fixed number of steps at once, so that starts, hints and records of the steps do not go with it."""
         return bool(self._folded.architecture.instances)
+
+    @property
+    def digest(self) -> str:
+        """What tells models apart, of their cards and weights: sixteen hexadecimal digits."""
+        digest = hashlib.sha256(self.card.to_json().encode())
+        for name, tensor in sorted(self._folded.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def network(self, precision: Precision | None = None) -> RecurrentNetwork:
         """U, V, W and the loop as they are run: folded, on the model's device, channels last.

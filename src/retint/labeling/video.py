@@ -5,22 +5,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import RetintError
-from ..images import to_unit
+from ..images import fit_channels, to_unit
 from ..numbers import real, whole
 from ..scoring import Flicker
 from .labels import Labeling
 from .motion import motion, moved, small_picture
 from .pixels import bands
-from .source import array_of
+from .source import as_array
 from .stopping import Stop
 from .views import in_words
 
@@ -84,14 +84,19 @@ class VideoLabeler:
         flicker: how much labels changed from frame to frame, cuts left out.
 
     Raises:
-        RetintError: no steps, a cut outside 0 to 1, or an option that films do not have.
+        RetintError: no steps, a cut outside 0 to 1, an option that films do not have, or a model that begins from no labels, so not from
+            the last frame's.
     """
 
     def __init__(
         self, model: Model, steps: int | None = None, frame_steps: int | None = None, *, budget: float | None = None,
         still: bool = False, start: Any = None, cut: float = CUT, **options: Any,
     ) -> None:  # fmt: skip
-        refuse(model)
+        if model.at_once:
+            raise RetintError(
+                f"{model.name}: takes a fixed number of steps at once, so no frame can begin from the last one's labels; label the frames as "
+                "images"
+            )
         if others := [name for name in options if name not in _OPTIONS]:
             raise RetintError(
                 f"{' and '.join(others)}: not for films; expected budget, still, start, cut, {', '.join(_OPTIONS)}: leave it out"
@@ -111,18 +116,20 @@ class VideoLabeler:
         self._came = 0.0
         self._last: tuple[NDArray[Any], Look, Labeling] | None = None
 
-    def label(self, frame: Any) -> Labeling:
+    def label(self, frame: Any, file: Path | None = None) -> Labeling:
         """Label the next frame.
 
         Args:
             frame: an image as `Model.label` takes it, of the first frame's size.
+            file: that it is from, if that is an image: it says whether its last channel is alpha.
 
         Raises:
             RetintError: another size, or no image for the model.
         """
         self._came = time.perf_counter()
-        pixels = _array(frame)
-        where = f"frame {self.frames}"
+        where, card = f"frame {self.frames}", self._model.card
+        # frames are compared by what the network sees of them; a copy, since a reader may write the next one into the same memory
+        pixels = np.array(fit_channels(as_array(frame, 2, card.channels, where), card.channels, file or where))
         if self._last is None:
             labeling = self._labelled(pixels, self._steps, self._start, where)
             look = look_of(pixels, where)
@@ -165,19 +172,6 @@ class VideoLabeler:
             self.flicker.add(last.labels[band], labeling.labels[band], unchanged(before[band], after[band]))
 
 
-def refuse(model: Model) -> None:
-    """Tell if films cannot be labelled by a model.
-
-    Raises:
-        RetintError: it begins from no labels, so not from the last frame's.
-    """
-    if model.at_once:
-        raise RetintError(
-            f"{model.name}: takes a fixed number of steps at once, so no frame can begin from the last one's labels; label the frames as "
-            "images"
-        )
-
-
 def unchanged(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a frame hardly differs from the one before: by no more than 0.02 of full scale in any channel.
 
@@ -189,12 +183,6 @@ def unchanged(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
     """
     still = np.abs(to_unit(before, "frame") - to_unit(after, "frame")) <= _STILL
     return np.asarray(still if still.ndim == 2 else still.all(-1))
-
-
-def _array(frame: Any) -> NDArray[Any]:
-    """A frame as an array with its channels last; a copy, since a reader may write the next frame into the same memory."""
-    array = array_of(frame, "frame")
-    return np.array(np.moveaxis(array, 0, -1) if isinstance(frame, Tensor) and array.ndim == 3 else array)
 
 
 def look_of(pixels: NDArray[Any], where: str) -> Look:

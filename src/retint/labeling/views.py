@@ -139,7 +139,7 @@ def combined(found: Sequence[Labeling], views: Sequence[View], hints: NDArray[np
     return replace(
         found[0], labels=labels, estimate=y, strides=(1,) * labels.ndim, scale=1.0, steps=max(one.steps for one in found),
         changes=tuple(means(one.changes for one in found)), drifts=tuple(means(one.drifts for one in found)),
-        settled=all(one.settled for one in found), recorded={}, _hints=hints, _trace=None,
+        settled=all(one.settled for one in found), recorded={}, hints=hints, trace=None,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 
-from .plots import _SCORE, _figure, _save, verbatim
+from .plots import BLUE, new_figure, save, verbatim
 
 
 def plot_bars(path: str | PathLike[str], bars: Mapping[str, float], notes: Sequence[str], title: str) -> None:
@@ -20,8 +20,8 @@ def plot_bars(path: str | PathLike[str], bars: Mapping[str, float], notes: Seque
     Raises:
         RetintError: the file cannot be written.
     """
-    figure, axes = _figure(8, 1 + 0.3 * len(bars))
-    drawn = axes.barh(list(map(verbatim, bars)), list(bars.values()), color=_SCORE)
+    figure, axes = new_figure(8, 1 + 0.3 * len(bars))
+    drawn = axes.barh(list(map(verbatim, bars)), list(bars.values()), color=BLUE)
     told = [f"{value:.3g}  {note}" for value, note in zip(bars.values(), notes, strict=True)]
     axes.bar_label(drawn, told, padding=3, fontsize=8)
     axes.set_xscale("log")
@@ -29,4 +29,4 @@ def plot_bars(path: str | PathLike[str], bars: Mapping[str, float], notes: Seque
     axes.invert_yaxis()
     axes.grid(False, axis="y")
     axes.set_title(verbatim(title), loc="left", fontsize=10)
-    _save(figure, path)
+    save(figure, path)

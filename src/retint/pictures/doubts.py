@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .palette import Colour
-from .plots import _figure, _save, verbatim
-
-_LINE = "#d55e00"
+from .plots import ORANGE, new_figure, save, verbatim
 
 
 def doubt_palette() -> list[Colour]:
@@ -46,17 +44,17 @@ def plot_reliability(
     Raises:
         RetintError: the file cannot be written.
     """
-    figure, axes = _figure(5, 5)
+    figure, axes = new_figure(5, 5)
     width = 1 / len(share)
     centres = (np.arange(len(share)) + 0.5) * width
     axes.bar(centres, np.nan_to_num(share), width, color="#cfd4da", label="share of the pixels")
     axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle="--", label="calibrated")
     seen = np.isfinite(confidence)
-    axes.plot(confidence[seen], accuracy[seen], color=_LINE, marker="o", markersize=4, label="measured")
+    axes.plot(confidence[seen], accuracy[seen], color=ORANGE, marker="o", markersize=4, label="measured")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the label", ylabel="share of right labels")
     axes.set_title(verbatim(title), loc="left", fontsize=10)
     axes.legend(loc="upper left", fontsize=8, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_risk(
@@ -76,7 +74,7 @@ def plot_risk(
     Raises:
         RetintError: the file cannot be written.
     """
-    figure, axes = _figure(6, 4.2)
+    figure, axes = new_figure(6, 4.2)
     for name, (coverage, risk) in curves.items():
         area = f" ({areas[name]:.4f})" if areas and name in areas else ""
         axes.plot(100 * (1 - coverage), 100 * risk, linewidth=1.4, label=f"{name}{area}")
@@ -84,4 +82,4 @@ def plot_risk(
     axes.set_ylim(bottom=0)
     axes.set_title(verbatim(title), loc="left", fontsize=10)
     axes.legend(fontsize=8, frameon=False, title="left out by (area)", title_fontsize=8)
-    _save(figure, path)
+    save(figure, path)

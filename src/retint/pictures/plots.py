@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOSS, _SCORE = "#d55e00", "#0072b2"
+ORANGE, BLUE = "#d55e00", "#0072b2"
+"""Of lines and bars; people of all colour vision tell them apart."""
 _NUMBERS = 15  # classes, at most, for which a confusion matrix shows its numbers
 _LEAST = 0.01  # that an axis of scores spans, so that a fall that means nothing does not look steep
 
@@ -30,25 +31,25 @@ def plot_log(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> No
     Raises:
         RetintError: the file cannot be written.
     """
-    figure, axes = _figure(7.5, 4.2)
+    figure, axes = new_figure(7.5, 4.2)
     epochs = [row["epoch"] for row in rows]
     marker = "o" if len(rows) < 40 else None
-    axes.plot(epochs, [row["loss"] for row in rows], color=_LOSS, marker=marker, markersize=5)
+    axes.plot(epochs, [row["loss"] for row in rows], color=ORANGE, marker=marker, markersize=5)
     last = max([1, *epochs])
     axes.set_xlim(-0.05 * last, 1.05 * last)
     axes.set_xlabel("epochs done")
-    axes.set_ylabel("loss", color=_LOSS)
+    axes.set_ylabel("loss", color=ORANGE)
     axes.locator_params(axis="x", integer=True)
     scored = [(row["epoch"], row["score"]) for row in rows if row.get("score") is not None]
     if scored:
         other = axes.twinx()
         other.spines[["top", "left"]].set_visible(False)
-        other.plot(*zip(*scored, strict=True), color=_SCORE, marker=marker, markersize=3)  # seen on top of a loss
-        other.set_ylabel("validation score", color=_SCORE)
+        other.plot(*zip(*scored, strict=True), color=BLUE, marker=marker, markersize=3)  # seen on top of a loss
+        other.set_ylabel("validation score", color=BLUE)
         _widen(other)
         best = max(scored, key=lambda point: point[1])
         axes.set_title(f"best validation score {best[1]:.3f} (epochs done: {best[0]})", loc="left", fontsize=10)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str, score: str = "mean IoU") -> None:
@@ -63,9 +64,9 @@ def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str
     Raises:
         RetintError: the file cannot be written.
     """
-    figure, axes = _figure(6, 4)
+    figure, axes = new_figure(6, 4)
     counts = sorted(steps)
-    axes.plot(counts, [steps[n] for n in counts], color=_SCORE, marker="o")
+    axes.plot(counts, [steps[n] for n in counts], color=BLUE, marker="o")
     axes.set_xscale("log", base=2)
     axes.set_xticks(counts, [str(n) for n in counts])
     axes.minorticks_off()
@@ -80,7 +81,7 @@ def plot_steps(path: str | PathLike[str], steps: Mapping[int, float], title: str
     axes.set_xlabel("steps")
     axes.set_ylabel(verbatim(score))
     axes.set_title(verbatim(title), loc="left", fontsize=11)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_confusion(path: str | PathLike[str], matrix: NDArray[np.integer], classes: Sequence[str]) -> None:
@@ -101,7 +102,7 @@ def plot_confusion(path: str | PathLike[str], matrix: NDArray[np.integer], class
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.full((k, k), np.nan), where=totals > 0)  # a class never seen stays blank
     side = min(16.0, max(3.5, 0.55 * k))
-    figure, axes = _figure(side + 2.2, side + 1.2)
+    figure, axes = new_figure(side + 2.2, side + 1.2)
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(False)
     axes.spines[:].set_visible(False)
@@ -119,7 +120,7 @@ def plot_confusion(path: str | PathLike[str], matrix: NDArray[np.integer], class
                 axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
     bar = figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03, format=lambda share, _: f"{100 * share:.0f} %")
     bar.outline.set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def verbatim(text: str) -> str:
@@ -127,7 +128,8 @@ def verbatim(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of so many inches, and its axes: without a frame, on a faint grid."""
     from matplotlib.figure import Figure  # a second's import, for those who plot
 
     figure = Figure((width, height), dpi=150, layout="constrained")
@@ -144,6 +146,11 @@ def _widen(axes: Axes) -> None:
         axes.set_ylim((low + high - _LEAST) / 2, (low + high + _LEAST) / 2)
 
 
-def _save(figure: Figure, path: str | PathLike[str]) -> None:
+def save(figure: Figure, path: str | PathLike[str]) -> None:
+    """Write a figure; the suffix of `path` says the format.
+
+    Raises:
+        RetintError: the file cannot be written.
+    """
     with whole_file(path) as part:
         figure.savefig(part, bbox_inches="tight")

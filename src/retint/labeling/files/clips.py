@@ -6,22 +6,28 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import RetintError
-from ...images import Film, film_writer, open_film, write_labels
-from ...wholefile import check_folder, whole_file
+from ...images import film_writer, open_film, open_regions, write_labels
+from ...images.video import film_stem
+from ...wholefile import whole_file
 from ..model import Model
-from ..video import VideoLabeler, refuse
+from ..video import VideoLabeler
+from .account import Account, attempted
 from .drawing import overlay_of
-from .images import Account, Wish
+from .images import Wish
 from .maps import Maps
+from .naming import refuse_existing, refuse_shared
+from .reading import read_for
 
 _NOT_FOR_FILMS = {
-    "until_settled": "--until-settled", "budget": "--budget", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",
+    "until_settled": "--until-settled", "hints": "--hints", "probabilities": "--probabilities", "strip": "--strip",
     "way": "--way", "resolution": "--resolution", "tolerance": "--tolerance", "doubt": "--doubt", "cluster": "--cluster", "batch": "--batch",
 }  # fmt: skip
 
@@ -31,7 +37,8 @@ class ClipWish:
     """What is wanted of every film.
 
     Attributes:
-        image: as for images; `steps` are those of the first frame and after a cut, `start` is where the first frame begins.
+        image: as for images; `steps` are those of the first frame and after a cut, `budget` is every frame's, `start` is where the
+            first frame begins.
         frame_steps: for every other frame; see `VideoLabeler`.
         labels: write the labels of each frame.
         rate: frames a second, in place of the film's own.
@@ -78,53 +85,48 @@ def label_clips(
         progress: called before each frame with the film's name, the frames done, and all frames if that is known.
 
     Raises:
-        RetintError: an option that does not go with films, two films would write the same files, or `out` cannot be a folder.
+        RetintError: options do not go together or with films, two films would write the same files, or `out` cannot be a folder.
     """
     wish = wish or ClipWish()
     _refuse(model, clips, out, wish)
     outcome = ClipOutcome(model.name)
     for clip in clips:
-        try:
-            film = open_film(clip, wish.rate)
-            files = _outputs(film.stem, out, wish)
-            if wish.image.skip_existing and files["summary"].exists():
-                outcome.skipped.append(str(clip))
-                continue
-            there = [file for file in files.values() if file.exists()]
-            if there and not (wish.image.overwrite or wish.image.skip_existing):
-                raise RetintError(
-                    f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over finished films"
-                )
-            outcome.clips.append(_label_clip(model, film, files, wish, outcome.warnings, progress))
-        except RetintError as error:
-            outcome.failed.append({"clip": str(clip), "error": str(error)})
-        except (MemoryError, OSError) as error:
-            outcome.failed.append({"clip": str(clip), "error": f"{clip}: {error or 'not enough memory'}"})
+        files = _outputs(clip, out, wish)
+        if wish.image.skip_existing and files["summary"].exists():
+            outcome.skipped.append(str(clip))
+            continue
+        row = attempted(partial(_label_clip, model, clip, files, wish, outcome.warnings, progress))
+        if isinstance(row, Exception):
+            outcome.fail("clip", clip, row)
+        else:
+            outcome.clips.append(row)
     return outcome
 
 
 def _label_clip(
-    model: Model, film: Film, files: dict[str, Path], wish: ClipWish, warnings: list[str],
+    model: Model, clip: Path, files: dict[str, Path], wish: ClipWish, warnings: list[str],
     progress: Callable[[str, int, int | None], None] | None,
 ) -> dict[str, Any]:  # fmt: skip
-    image, where, starts = wish.image, str(film.path), _starts(model, wish)
+    film, image, where, starts = open_film(clip, wish.rate), wish.image, str(clip), _starts(model, wish)
+    refuse_existing(files, image, "finished films")
     files["summary"].unlink(missing_ok=True)  # it stands for a finished film
-    video = VideoLabeler(
-        model, image.steps, wish.frame_steps, still=wish.still, start=starts.of(film.path), tile=image.tile,
-        precision=image.precision, scale=image.scale, prior=image.prior,
-    )  # fmt: skip
+    video = _labeler(model, wish, starts.of(clip))
     warnings += starts.warnings
     fractions = np.zeros(len(model.classes))
     size: list[int] = []
+    steps = set[int]()
     with ExitStack() as stack:
         put = stack.enter_context(film_writer(files["overlay"], film.rate)) if image.overlay else None
-        for number, frame in enumerate(film.frames()):
+        for number, frame in enumerate(film.frames(_read)):
             if progress:
-                progress(film.path.name, number, film.count)
+                progress(clip.name, number, film.count)
+            file = film.file(number)
             try:
-                labeling = video.label(frame)
+                labeling = video.label(frame, file)
             except RetintError as error:
-                raise RetintError(f"{where}: {error}") from None
+                named = file is not None and str(error).startswith(f"{file}:")
+                raise error if named else RetintError(f"{where}: {error}") from None
+            steps.add(labeling.steps)
             if number == 0:
                 for old in files["labels"].glob("*.png") if wish.labels else ():
                     old.unlink()  # of a film before
@@ -140,7 +142,8 @@ def _label_clip(
     row = {
         "clip": where, "overlay": _told(files, "overlay"), "labels": _told(files, "labels"), "summary": str(files["summary"]),
         "model": model.name, "frames": video.frames, "size": size, "rate": round(float(film.rate), 6),
-        "steps": image.steps or model.card.steps, "frame_steps": wish.frame_steps, "still": wish.still, "cuts": video.cuts, "further": video.further,
+        "steps": None if image.budget is not None else image.steps or model.card.steps, "frame_steps": wish.frame_steps,
+        "budget": image.budget, "steps_taken": [min(steps), max(steps)], "still": wish.still, "cuts": video.cuts, "further": video.further,
         "flicker": _rounded(video.flicker.share), "flicker_where_still": _rounded(video.flicker.still_share),
         "fractions": dict(zip(model.classes, (round(float(f), 6) for f in fractions / video.frames), strict=True)),
     }  # fmt: skip
@@ -153,7 +156,21 @@ def _starts(model: Model, wish: ClipWish) -> Maps:
     return Maps(wish.image.start, "--start", 2, model.classes)
 
 
-def _outputs(stem: str, out: Path, wish: ClipWish) -> dict[str, Path]:
+def _labeler(model: Model, wish: ClipWish, start: Any = None) -> VideoLabeler:
+    image = wish.image
+    return VideoLabeler(
+        model, image.steps, wish.frame_steps, budget=image.budget, still=wish.still, start=start, tile=image.tile,
+        precision=image.precision, scale=image.scale, prior=image.prior,
+    )  # fmt: skip
+
+
+def _read(file: Path) -> NDArray[Any]:
+    """A frame, as an image that is labelled alone is read."""
+    return read_for(file, 2, open_regions(file, 2)).pixels
+
+
+def _outputs(clip: Path, out: Path, wish: ClipWish) -> dict[str, Path]:
+    stem = film_stem(clip)
     files = {"summary": out / f"{stem}.json"}
     if wish.image.overlay:
         files["overlay"] = out / f"{stem}.overlay.mp4"
@@ -166,22 +183,12 @@ def _refuse(model: Model, clips: Sequence[Path], out: Path, wish: ClipWish) -> N
     """What would fail at every film, before the first."""
     if model.dims != 2:
         raise RetintError(f"{model.name}: labels volumes; films need a model of 2-D images")
-    refuse(model)
     usual = asdict(Wish())
     if given := [option for name, option in _NOT_FOR_FILMS.items() if getattr(wish.image, name) != usual[name]]:
         raise RetintError(f"{' and '.join(given)}: not for films; leave it out, or label their frames as images")
+    _labeler(model, wish)
     _starts(model, wish).check(clips)
-    check_folder(out)
-    seen: dict[str, Path] = {}
-    inputs = {clip.resolve(): clip for clip in clips}
-    for clip in clips:
-        stem = clip.resolve().name if clip.is_dir() else clip.stem
-        if stem in seen:
-            raise RetintError(f"{clip} and {seen[stem]}: both would write {out / stem}.*; label them apart")
-        seen[stem] = clip
-        for kind, file in _outputs(stem, out, wish).items():
-            if file.resolve() in inputs:
-                raise RetintError(f"--out {out}: the {kind} of {clip} would replace the film {inputs[file.resolve()]}; choose another folder")
+    refuse_shared(((clip, film_stem(clip), _outputs(clip, out, wish)) for clip in clips), out, "film")
 
 
 def _told(files: dict[str, Path], name: str) -> str | None:

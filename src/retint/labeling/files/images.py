@@ -9,12 +9,12 @@ from functools import partial
 from itertools import tee
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ...errors import RetintError
-from ...hardware import keep_memory, lacks_memory
+from ...hardware import keep_memory
 from ...images import (
     RegionReader,
     Volume,
@@ -32,9 +32,10 @@ from ..large.partial import is_begun
 from ..model import Model
 from ..pipeline import pipelined
 from ..views import in_words
+from .account import Account, attempted, expected
 from .drawing import SLICES, doubt_levels, overlay_of
 from .maps import Maps
-from .naming import outputs, refuse_clashes
+from .naming import outputs, refuse_clashes, refuse_existing
 from .reading import read_for
 from .results import write_results
 
@@ -44,9 +45,6 @@ _LARGE = 1 << 27  # bytes of an image beside which the next one is not read yet
 _TOGETHER = {"cpu": 1 << 20, "cuda": 1 << 23}
 """Pixels of small images that are labelled at a time: layers of few cells take their time for what does not depend on the cells."""
 _MOST = 32
-_EXPECTED = RetintError, MemoryError, OSError
-
-Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -74,27 +72,6 @@ class Wish(How):
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:
             raise RetintError("--overwrite and --skip-existing: one replaces what exists, the other passes over it; leave one of them out")
-
-
-@dataclass
-class Account:
-    """What became of what was labelled.
-
-    Attributes:
-        model: its name.
-        failed: for each one that was not labelled: its name and why.
-        warnings: lines for the user.
-        skipped: those whose labels were there already.
-    """
-
-    model: str
-    failed: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-
-    def told(self, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """As `retint label --json` prints it: the rows of what was labelled, and the rest."""
-        return {"model": self.model, kind: rows, "failed": self.failed, "skipped": self.skipped, "warnings": self.warnings}
 
 
 @dataclass
@@ -161,9 +138,9 @@ def label_files(
     groups, same = tee(([image] for image in wanted) if at_once else _groups(model, wanted, wish))
     found = pipelined(
         groups,
-        lambda group: [_attempted(partial(_begin, model, image, out, wish, maps)) for image in group],
+        lambda group: [attempted(partial(_begin, model, image, out, wish, maps)) for image in group],
         compute,
-        lambda finishes: [_attempted(finish) for finish in finishes],
+        lambda finishes: [attempted(finish) for finish in finishes],
         lambda several: any(
             isinstance(begun, _Begun) and (begun.image is None or begun.image.pixels.nbytes > _LARGE) for begun in several
         ),
@@ -172,8 +149,7 @@ def label_files(
         for group, future in zip(same, found, strict=True):
             for image, done in zip(group, future.result(), strict=True):
                 if isinstance(done, Exception):
-                    why = str(done) if isinstance(done, RetintError) else f"{image}: {str(done) or 'not enough memory'}"
-                    outcome.failed.append({"image": str(image), "error": why})
+                    outcome.fail("image", image, done)
                 else:
                     outcome.images.append(done[0])
                     outcome.warnings += done[1]
@@ -206,12 +182,8 @@ Row = tuple[dict[str, Any], list[str]]
 
 def _begin(model: Model, path: Path, out: Path, wish: Wish, maps: Sequence[Maps]) -> _Begun:
     files, dims = outputs(path, out, wish, model.dims), model.dims
-    begun = is_begun(files["labels"])
-    # with --skip-existing its labels are missing, so whatever else is there is a stopped run's
-    if not (wish.overwrite or wish.skip_existing or begun) and (there := [f for f in files.values() if f.exists()]):
-        raise RetintError(
-            f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over images whose labels exist"
-        )
+    if not is_begun(files["labels"]):
+        refuse_existing(files, wish, "images whose labels exist")
     if folders := [f for f in files.values() if f.is_dir() and not is_zarr(f)]:
         raise RetintError(f"{folders[0]}: found a folder; expected a place for a file: choose another --out")
     reader = open_regions(path, dims)
@@ -224,18 +196,6 @@ def _begin(model: Model, path: Path, out: Path, wish: Wish, maps: Sequence[Maps]
     image = read_for(path, dims, reader)
     start, hints = (each.of(path, reader) for each in maps)
     return _Begun(path, files, image, reader, start, hints)
-
-
-def _attempted(call: Callable[[], Done]) -> Done | Exception:
-    """What a call returns, or what was to be expected that it raises."""
-    try:
-        return call()
-    except _EXPECTED as error:
-        return error
-    except RuntimeError as error:
-        if not lacks_memory(error):
-            raise
-        return MemoryError()
 
 
 def _groups(model: Model, images: Sequence[Path], wish: Wish) -> Iterator[list[Path]]:
@@ -270,15 +230,11 @@ def _computed(
         elif begun.image is None:
             assert begun.reader is not None
             call = partial(_label_large, model, begun.reader, begun.files, wish, say, pieces)
-            left.append(partial(_told, _attempted(call)))
+            left.append(partial(_told, attempted(call)))
         elif isinstance(labeling := next(labelled), Labeling):
             left.append(partial(_finish, model, begun, labeling, wish))
-        elif isinstance(labeling, _EXPECTED):
-            left.append(partial(_told, labeling))
-        elif lacks_memory(labeling):
-            left.append(partial(_told, MemoryError()))
         else:
-            raise labeling
+            left.append(partial(_told, expected(labeling)))
     return left
 
 

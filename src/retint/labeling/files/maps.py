@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ...errors import RetintError, reason_of
 from ...images import (
     RegionReader,
+    is_hdf5,
     is_zarr,
     open_regions,
+    read_hdf5,
     read_image,
     read_labels,
     read_volume,
@@ -27,16 +29,18 @@ from ..starts import UNKNOWN
 from .naming import VOLUME_SUFFIXES, names_of
 
 _CHANGED = 60.0  # seconds by which labels are newer than the estimate beside them, if a person changed them
-_HDF5 = b"\x89HDF"
 _NO_DATA = 42113  # GDAL's tag of the value that stands for none
-_KINDS = {2: "PNG, TIFF, Zarr or NumPy (.npy)", 3: "a TIFF stack, NIfTI, OME-Zarr or NumPy (.npy)"}
+_EXPORTED = (".h5", ".tif", ".tiff", ".npy")
+_ILASTIK = (*(f"_Probabilities{end}" for end in _EXPORTED), *(f"_Simple Segmentation{end}" for end in (*_EXPORTED, ".png")))
+"""What ilastik puts behind an image's name, if nobody chose otherwise."""
+_AXES = {2: "rows, columns", 3: "slices, rows, columns"}
 
 
 class Maps:
     """The starts, or the hints, of images.
 
     Args:
-        given: a label map, probabilities, or a folder of them; None for none.
+        given: a label map, probabilities (of an HDF5 file also the path of a dataset in it), or a folder of them; None for none.
         option: --start or --hints, also to call them in messages. Hints are labels, and an image may have none.
         dims: of the model.
         classes: the names of its classes.
@@ -44,7 +48,7 @@ class Maps:
 
     def __init__(self, given: Path | None, option: str, dims: int, classes: Sequence[str]) -> None:
         self._given, self._option, self._dims, self._classes = given, option, dims, classes
-        self._warnings, self._lowest = list[str](), list[int]()
+        self._warnings, self._found = list[str](), list[tuple[int, int]]()
 
     def check(self, images: Sequence[Path]) -> None:
         """Before anything is labelled: whether there is what is to begin from, or to be kept.
@@ -55,7 +59,7 @@ class Maps:
         given, option = self._given, self._option
         if given is None:
             return
-        if not given.exists():
+        if not given.exists() and not is_hdf5(given):
             raise RetintError(
                 f"{option} {given}: found no such file or folder; expected a label map, or a folder of them by name"
             )
@@ -96,16 +100,19 @@ class Maps:
         if found.dtype.kind in "ui" and found.size:
             low, high = int(found.min()), int(np.max(found, where=found != UNKNOWN, initial=0))
             if low != UNKNOWN and high < len(self._classes):  # else nothing is known in it, or it is refused
-                self._lowest.append(low)
+                self._found.append((low, high))
         return found
 
     @property
     def warnings(self) -> list[str]:
         """Lines for the user about the maps that were read so far."""
-        if self._option == "--hints" or not self._lowest or min(self._lowest) < 1:
+        low, high = min((low for low, _ in self._found), default=0), max((high for _, high in self._found), default=0)
+        if self._option == "--hints" or low < 1:
             return self._warnings
-        line = f"{self._option} {self._given}: class 0 ({self._classes[0]}) is nowhere in it; if it counts from 1, as ilastik does, subtract 1"
-        return [*self._warnings, line]
+        # a class may well be missing; whoever sees the names of those that are there can tell
+        there = " to ".join(f"{k} ({self._classes[k]})" for k in dict.fromkeys((low, high)))
+        line = f"class 0 ({self._classes[0]}) is nowhere in it, only {there}; if it counts from 1, as ilastik does, subtract 1"
+        return [*self._warnings, f"{self._option} {self._given}: {line}"]
 
     def _path(self, image: Path) -> Path | None:
         """Where the map of an image is; None if there is none."""
@@ -114,11 +121,14 @@ class Maps:
             return given
         stem, labels, planes, _ = names_of(image, self._dims)
         others = (".tif",) if self._dims == 2 else VOLUME_SUFFIXES
-        soft = () if self._option == "--hints" else (".estimate.tif", f".probabilities{planes}")
-        ends = dict.fromkeys((*soft, labels, *others, ".npy"))
-        found = [file for end in ends if (file := given / f"{stem}{end}").exists()]
+        hints = self._option == "--hints"
+        # ilastik's segmentations are no hints: they tell of every pixel
+        first = (f".hints{labels}",) if hints else (".estimate.tif", f".probabilities{planes}", *_ILASTIK)
+        ends = dict.fromkeys((*first, labels, *others, ".npy", ".h5"))
+        itself = image.resolve()  # ilastik writes beside the images
+        found = [file for end in ends if (file := given / f"{stem}{end}").exists() and file.resolve() != itself]
         shown = given / f"{stem}{labels}"
-        if found and shown in found and shown.stat().st_mtime - found[0].stat().st_mtime > _CHANGED:
+        if found and not hints and shown in found and shown.stat().st_mtime - found[0].stat().st_mtime > _CHANGED:
             return shown
         return found[0] if found else None
 
@@ -131,12 +141,12 @@ def read_map(path: Path, option: str, dims: int, classes: int) -> NDArray[Any]:
     """
     if path.suffix.lower() == ".npy":
         return _numpy_map(path, option, dims, classes)
-    if path.is_file():
+    if is_hdf5(path):
+        return _hdf5_map(path, option, dims, classes)
+    if dims == 2 and path.is_file():
         with told(path):
             head = head_of(path)
-        if head.startswith(_HDF5):
-            raise RetintError(f"{option} {path}: found HDF5; expected {_KINDS[dims]}: export it as one of these")
-        if dims == 2 and is_tiff(head):
+        if is_tiff(head):
             return _tiff_map(path, option)
     if dims == 2:
         return _zarr_labels(path, option) if is_zarr(path) else read_labels(path)
@@ -146,7 +156,6 @@ def read_map(path: Path, option: str, dims: int, classes: int) -> NDArray[Any]:
 
 
 def _numpy_map(path: Path, option: str, dims: int, classes: int) -> NDArray[Any]:
-    """An array as it is, but for channels that lie last: the only one of labels, or those of the classes."""
     try:
         array = np.load(path, allow_pickle=False)
     except MemoryError:
@@ -155,11 +164,34 @@ def _numpy_map(path: Path, option: str, dims: int, classes: int) -> NDArray[Any]
         raise RetintError(f"{option} {path}: not a readable NumPy array ({reason_of(error)})") from None
     if not isinstance(array, np.ndarray):
         raise RetintError(f"{option} {path}: found several arrays; expected one, as np.save writes it")
-    if array.ndim == dims + 1 and array.dtype.kind in "ui" and array.shape[-1] == 1:
+    return _channels_first(array, dims, classes)
+
+
+def _channels_first(array: NDArray[Any], dims: int, classes: int) -> NDArray[Any]:
+    """An array as it is, but for channels that lie last: the only one of labels, or those of the classes."""
+    if array.ndim == dims + 1 and array.dtype.kind in "uib" and array.shape[-1] == 1:
         return array[..., 0]
     if array.ndim == dims + 1 and array.dtype.kind == "f" and array.shape[-1] == classes != array.shape[0]:
         return np.moveaxis(array, -1, 0)
     return array
+
+
+def _hdf5_map(path: Path, option: str, dims: int, classes: int) -> NDArray[Any]:
+    """Labels of whole numbers, or probabilities of floats; axes that the file does not name lie as in a NumPy array."""
+    values, named = read_hdf5(path, dims)
+    if not named:
+        values = _channels_first(values, dims, classes)
+    if values.ndim == dims:
+        values = _whole(path, option, values) if values.dtype.kind == "f" else values
+        return np.ascontiguousarray(as_indices(path, values))
+    if values.ndim != dims + 1 or values.dtype.kind != "f" or len(values) != classes:
+        size = " x ".join(map(str, values.shape))
+        raise RetintError(
+            f"{option} {path}: found {values.dtype} of {size}; expected class indices ({_AXES[dims]}), or probabilities as floats, one "
+            f"channel for each of the model's {classes} classes ({classes}, {_AXES[dims]}): export it so (in ilastik as floating "
+            "32-bit, not renormalised)"
+        )
+    return values
 
 
 def _tiff_map(path: Path, option: str) -> NDArray[Any]:

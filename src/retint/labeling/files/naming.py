@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,27 +60,51 @@ def names_of(image: Path, dims: int) -> Names:
 
 
 def refuse_clashes(images: Sequence[Path], out: Path, wish: Wish, dims: int) -> None:
-    """Before anything is labelled.
+    """Before images are labelled; see `refuse_shared`. `dims` are those of the model."""
+    planned = ((image, names_of(image, dims).stem, outputs(image, out, wish, dims)) for image in images)
+    refuse_shared(planned, out, "image")
+
+
+def refuse_shared(planned: Iterable[tuple[Path, str, Mapping[str, Path]]], out: Path, what: str) -> None:
+    """Before anything is labelled: whether each file that will be written has a place of its own.
+
+    Args:
+        planned: for each that is to be labelled its path, what the names of its results begin with, and these by what they hold.
+        out: the folder that they go into.
+        what: is labelled: image or film.
 
     Raises:
-        RetintError: `out` can be no folder, two images would write the same files, or labels would replace an image.
+        RetintError: `out` can be no folder, two would write the same files, or a result would replace what is to be labelled.
     """
     check_folder(out)
+    rows = list(planned)
     seen, written = dict[str, Path](), dict[Path, Path]()
-    inputs = {image.resolve() for image in images}
-    for image in images:
-        stem = names_of(image, dims).stem
+    inputs = {path.resolve(): path for path, *_ in rows}
+    for path, stem, files in rows:
         if stem in seen:
-            raise RetintError(f"{image} and {seen[stem]}: both would write {out / stem}.*; label them apart")
-        seen[stem] = image
-        for kind, file in outputs(image, out, wish, dims).items():
-            if file.resolve() in inputs:
-                raise RetintError(
-                    f"--out {out}: the {kind} of {image} would replace the image {file}; choose another folder"
-                )
+            raise RetintError(f"{path} and {seen[stem]}: both would write {out / stem}.*; label them apart")
+        seen[stem] = path
+        for kind, file in files.items():
+            if (named := inputs.get(file.resolve())) is not None:
+                raise RetintError(f"--out {out}: the {kind} of {path} would replace the {what} {named}; choose another folder")
             if file in written:
-                raise RetintError(f"{image} and {written[file]}: both would write {file}; label them apart")
-            written[file] = image
+                raise RetintError(f"{path} and {written[file]}: both would write {file}; label them apart")
+            written[file] = path
+
+
+def refuse_existing(files: Mapping[str, Path], wish: Wish, finished: str) -> None:
+    """Before one is labelled: whether nothing is replaced that nobody said to replace.
+
+    Args:
+        files: that will be written.
+        wish: with `skip_existing` what is finished was passed over already, so whatever else is there is a stopped run's.
+        finished: what --skip-existing passes over.
+
+    Raises:
+        RetintError: one of the files is there.
+    """
+    if not (wish.overwrite or wish.skip_existing) and (there := [file for file in files.values() if file.exists()]):
+        raise RetintError(f"{there[0]}: exists already; --overwrite replaces it, --skip-existing passes over {finished}")
 
 
 def check_apart(paths: Sequence[Path], out: Path) -> None:

@@ -19,6 +19,7 @@ from ...images import (
     write_volume_probabilities,
 )
 from ...images.geo_regions import GeoRegions
+from ...images.write import Colour
 from ...pictures import doubt_palette
 from ..labels import Labeling
 from ..model import Model
@@ -62,12 +63,27 @@ def write_results(
         reader.write_labels(files["doubt"], HeldLabels(doubt), doubt_palette())
     else:
         write_labels(files["doubt"], doubt, doubt_palette())
-    if volume:
-        write_volume_labels(files["labels"], labeling.labels, palette, image)
+    write_map(files["labels"], labeling.labels, palette, image, reader)
+
+
+def write_map(
+    file: Path, labels: NDArray[np.uint8], palette: Sequence[Colour], image: Volume, reader: RegionReader | None
+) -> None:  # fmt: skip
+    """Write a label map of an image in the image's own format.
+
+    Args:
+        file: with the suffix that goes with it; see `names_of`.
+        labels: (rows, columns) or (slices, rows, columns), 255 unknown.
+        palette: the classes' colours.
+        image: it; of a volume its place is kept.
+        reader: of an image whose format is read by region.
+    """
+    if labels.ndim == 3:
+        write_volume_labels(file, labels, palette, image)
     elif reader is not None:
-        reader.write_labels(files["labels"], HeldLabels(labeling.labels), palette)
+        reader.write_labels(file, HeldLabels(labels), palette)
     else:
-        write_labels(files["labels"], labeling.labels, palette)
+        write_labels(file, labels, palette)
 
 
 def _write_planes(

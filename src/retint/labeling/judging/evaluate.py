@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ...data import Dataset, open_dataset
+from ...data import Dataset, check_part, open_dataset
 from ...errors import RetintError
 from ...hardware import Precision
 from ...numbers import finite
@@ -19,6 +19,7 @@ from ..finer import Way
 from ..labels import Labeling
 from ..model import Model
 from ..plan import TileSide
+from ..source import Source
 from ..views import Scale, in_words
 
 _IGNORE = 255
@@ -41,6 +42,7 @@ class Evaluation:
         temperature: by which the model divided log Y.
         fitted: what a temperature may be fitted on, at the number of steps of the model's card; if asked for.
         scale: at which the images were labelled.
+        warnings: what the check of the part found to be worth knowing, one line each.
     """
 
     model: str
@@ -56,6 +58,7 @@ class Evaluation:
     temperature: float = 1.0
     fitted: Temperature | None = None
     scale: float | str = 1.0
+    warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As `retint eval --json` prints it."""
@@ -64,6 +67,7 @@ class Evaluation:
             "scale": self.scale, "temperature": self.temperature,
             "steps": {str(step): self._figures(step) for step in self.confusions},
             "worst": [{"image": name, "miou": score} for score, name in self.worst],
+            "warnings": self.warnings,
         }  # fmt: skip
         if self.fitted is not None:
             figures["fitted"] = self.fitted.to_dict(self.temperature)
@@ -110,6 +114,9 @@ def evaluate(
 ) -> Evaluation:  # fmt: skip
     """Label every image, or volume, of a part of a data set and compare with its labels.
 
+    The part is checked first, as a whole set is before training: its images and labels are opened once for this and once to
+    be measured.
+
     Args:
         model: the labeller.
         dataset: a folder with images and labels.
@@ -121,7 +128,8 @@ def evaluate(
         progress: called with the images done and all images.
 
     Raises:
-        RetintError: the data set's classes are not the model's, a file is unreadable, or there is no such part.
+        DataProblems: the part's images or labels have problems; all of them.
+        RetintError: the data set's classes are not the model's, there is no such part, or it has no labelled pixel.
     """
     data = open_dataset(dataset)
     check_fit(data, model)
@@ -135,9 +143,15 @@ def evaluate(
         raise RetintError("--calibrate: fits the probabilities of labelling as usual; leave --way and --prior out")
     part = data.part(split, "val")
     pairs = part.pairs
+    checked = check_part(data, part, lambda image, file: Source(image, model.card, model.dims, file))
+    checked.raise_if_bad()
     if not pairs:
         raise RetintError(f"{part.folder}: found no image with labels; expected some to compare with")
+    if not any(checked.pixels_per_class[part.name]):
+        raise RetintError(f"{part.folder}: its {len(pairs)} label files have no labelled pixel; expected some to compare with")
     result = _empty(model, str(data.root), part.name, steps, in_words(scale))
+    spaced = None if isinstance(result.scale, str) else model.spacing_warning(checked.spacing, checked.unit, str(part.folder), result.scale)
+    result.warnings = [*checked.warnings, *([spaced] if spaced else [])]
     untraced = way != "upsample" or model.at_once or isinstance(result.scale, str)
     if doubt:
         measures = [one for one in MEASURES if not (untraced and one in TRACED)]
@@ -145,7 +159,7 @@ def evaluate(
     result.fitted = Temperature() if fit else None
     taken = sorted({*steps, model.card.steps}) if fit else steps
     for done, pair in enumerate(pairs, start=1):
-        image, truth = data.read(pair)
+        image, truth = pair.read()
         own = Confusion(len(model.classes))
         for labeling in model.refinements(
             image, at=taken, tile=tile, precision=precision, scale=scale, way=way, prior=prior, doubt=doubt and not untraced,
@@ -161,8 +175,6 @@ def evaluate(
             result.worst.append((miou, pair.stem))
         if progress:
             progress(done, len(pairs))
-    if not result.worst:
-        raise RetintError(f"{part.folder}: its {len(pairs)} label files have no labelled pixel; expected some to compare with")
     result.worst.sort()
     return result
 

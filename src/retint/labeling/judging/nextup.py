@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Pair, open_dataset
+from ...data import Pair, check_labels, open_dataset
 from ...data.folder import SPLITS, image_files, read_indices, read_pixels
 from ...errors import RetintError
 from ...images import find_images, volume_stem, write_image
@@ -103,7 +104,7 @@ class Order:
 
 
 def find_unlabelled(
-    paths: Sequence[str | Path], model: Model, split: str | None = None
+    paths: Sequence[str | Path], model: Model, split: str | None = None, note: Callable[[str], None] | None = None
 ) -> tuple[list[Path], tuple[Pair, ...]]:
     """The images without labels, and the pairs that have them.
 
@@ -111,20 +112,29 @@ def find_unlabelled(
         paths: one data set, or images and folders of them.
         model: what they are for.
         split: of a data set; None takes train, or what there is.
+        note: called with lines that a person should see.
 
     Raises:
-        RetintError: nothing there, no such part, other classes than the model's, labels that are none, or no image without labels.
+        DataProblems: the data set's labels have problems; all of them.
+        RetintError: nothing there, no such part, other classes than the model's, or no image without labels.
     """
     root = Path(paths[0])
-    if len(paths) > 1 or not any((root / name).exists() for name in ("classes.json", "images", *SPLITS)):
+    if len(paths) > 1:
+        for path in map(Path, paths):
+            if _may_be_set(path) and not image_files(path):
+                raise RetintError(f"{path}: found a data set among {len(paths)} paths; expected it alone, or images and folders of them")
+    if len(paths) > 1 or not _may_be_set(root):
         if split is not None:
             raise RetintError(f"--split {split}: {root} is no data set; give the folder that holds classes.json")
         return find_images(paths), ()
     data = open_dataset(root)
     check_fit(data, model)
     part = data.part(split, "train")
-    for pair in part.pairs:
-        data.labels(pair)  # what is wrong with them is told before the work
+    checked = check_labels(data, part)
+    checked.raise_if_bad()
+    if note:
+        for line in checked.warnings:
+            note(line)
     stems = {pair.stem for pair in part.pairs}
     images = [file for file in image_files(part.folder / "images") if volume_stem(file) not in stems]
     if not images:
@@ -132,6 +142,10 @@ def find_unlabelled(
             f"{part.folder / 'images'}: all {len(stems)} images have labels; put those to choose from beside them"
         )
     return images, part.pairs
+
+
+def _may_be_set(path: Path) -> bool:
+    return any(os.path.exists(path / name) for name in ("classes.json", "images", *SPLITS))
 
 
 def next_images(
@@ -205,6 +219,22 @@ def choose(found: Sequence[Candidate], known: Sequence[NDArray[np.float32]], cou
     return choices
 
 
+def check_pictures(folder: Path, paths: Sequence[Path], images: Sequence[Path], labelled: Sequence[Pair]) -> None:
+    """Before the work: whether pictures in a folder would be taken for images, or labels, the next time.
+
+    Args:
+        folder: that they are to be written into.
+        paths: what was given, and may be images by name.
+        images, labelled: what was found there.
+
+    Raises:
+        RetintError: it is a folder that was gone through.
+    """
+    files = {*images, *(file for pair in labelled for file in (pair.image, pair.labels))} - {*paths}
+    if folder.resolve() in {parent.resolve() for parent in {file.parent for file in files}}:
+        raise RetintError(f"--pictures {folder}: holds images or labels, and pictures there would be taken for such: choose another folder")
+
+
 def write_pictures(order: Order, folder: Path, dims: int) -> None:
     """Write NAME.next.png for each image chosen: the image with its region framed; of a volume, the middle slice of the region.
 
@@ -214,7 +244,8 @@ def write_pictures(order: Order, folder: Path, dims: int) -> None:
     for number, choice in enumerate(order.choices, start=1):
         one = choice.candidate
         name = volume_stem(one.image)
-        name = f"{number}.{name}" if name in written else name
+        while name in written:
+            name = f"{number}.{name}"
         written.add(name)
         pixels, box = read_pixels(one.image, dims), one.region
         if dims == 3:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
@@ -116,19 +115,10 @@ def facts_of(model: Model, reader: RegionReader, wish: LargeWish, plan: Lanes, s
     """What must be the same for work to be gone on with."""
     network = model.network(wish.precision)
     return {
-        "image": identity(reader), "model": model_hash(model), "steps": steps, "scale": wish.scale,
+        "image": identity(reader), "model": model.digest, "steps": steps, "scale": wish.scale,
         "precision": f"{network.dtype} on {network.device.type}", "tile": [plan.rows, plan.band, plan.block, len(plan.lanes)],
         "torch": torch.__version__,
     }  # fmt: skip
-
-
-def model_hash(model: Model) -> str:
-    """What tells models apart: of their cards and weights."""
-    digest = hashlib.sha256(model.card.to_json().encode())
-    for name, tensor in sorted(model._folded.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def summary(model: Model, source: Source, network: RecurrentNetwork, journal: Journal) -> Found:

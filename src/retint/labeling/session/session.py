@@ -14,29 +14,25 @@ from ...network import RecurrentNetwork
 from ..labels import Labeling
 from ..pixels import Pixels, scaled_size
 from ..refinement import Refinement
-from ..source import array_of
 from ..starts import UNKNOWN, LabelMap
 from ..tiles import Box, Tile, slices
 from ..views import log_y
+from .drawing import Drawing, read_only
 from .halfway import Halfway
 from .kept import KeptSteps
 from .local import cut
 from .region import merged
-from .strokes import Stroke, paint
 
 MOST_BYTES = 4 << 30
 """What a session may keep, unless asked for more."""
 
 
-class Session:
+class Session(Drawing):
     """An image, its labels, and the strokes that correct them; made by `Model.session`.
 
     After any sequence of strokes, removals, undos and redos its labels are those that `Model.label` gives with the same
     steps, start and the strokes that stand as hints, to rounding (in float32 probabilities to 1e-4). U * X and the estimates of every
     step are kept, so a change costs only the cells whose estimate it alters, at each step (see `kept`).
-
-    Every method that changes something returns the smallest box of pixels that holds all labels it may have altered, as
-    slices of `labels`; empty slices if there are none.
 
     Args:
         begun: what to refine, before its first step; its image is for the session alone: `change` writes to it.
@@ -55,32 +51,20 @@ class Session:
         logs: bool = False,
     ) -> None:  # fmt: skip
         network, source = begun.network, begun.source
-        self._source, self._classes, self._scale, self._strides = source, classes, scale, network.strides
+        super().__init__(source.own, classes)
+        self._source, self._scale, self._strides = source, scale, network.strides
         self._steps, self._temperature = steps, temperature
-        self._hints = np.full(source.own, UNKNOWN, np.uint8)
         drawn_on = LabelMap(self._hints, len(classes), source.size, self._strides, "hints")
         self._kept = KeptSteps(network, source, begun.start, drawn_on, begun.tile, steps)
         self._pixels = Pixels(source.own, self._kept.cells, self._strides, scale)
         self._labels = np.empty(source.own, np.uint8)
         self.logs = np.empty((len(classes) if logs else 0, *source.own), np.float32)
-        self._past: list[tuple[Stroke, ...]] = [()]
-        self._now = 0
         self._show([tuple((0, n) for n in self._kept.cells)])
 
     @property
     def labels(self) -> NDArray[np.uint8]:
         """Class index of each pixel, (rows, columns) or (slices, rows, columns): a view that follows every change."""
         return read_only(self._labels)
-
-    @property
-    def hints(self) -> NDArray[np.uint8]:
-        """The strokes as a label map of the image's size, 255 elsewhere: a view that follows every change."""
-        return read_only(self._hints)
-
-    @property
-    def strokes(self) -> tuple[Stroke, ...]:
-        """Those that stand, in the order in which they were drawn: later ones lie over earlier ones."""
-        return self._past[self._now]
 
     @property
     def steps(self) -> int:
@@ -100,64 +84,8 @@ class Session:
         return Labeling(
             labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self._classes,
             strides=self._strides, estimate=self._kept.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
-            drifts=drifts, temperature=self._temperature, _hints=self._hints.copy(),
+            drifts=drifts, temperature=self._temperature, hints=self._hints.copy(),
         )  # fmt: skip
-
-    def stroke(self, label: int | str, points: Any, width: float = 3) -> tuple[slice, ...]:
-        """Draw a line.
-
-        Args:
-            label: the class, as an index or by name.
-            points: (n, 2) rows and columns, or (n, 3), in pixels; the line goes through all of them. One point is a dot.
-            width: of the line, in pixels.
-
-        Raises:
-            RetintError: no such class, or nothing is drawn inside the image.
-        """
-        return self.draw(Stroke.line(self.index(label), points, width, self._source.own))
-
-    def add(self, hints: Any) -> tuple[slice, ...]:
-        """Add the known pixels of a label map, integers of the image's size with 255 elsewhere, as one stroke.
-
-        Raises:
-            RetintError: another size, another type, unknown classes, or no pixel is labelled.
-        """
-        return self.draw(self.stroke_of(hints))
-
-    def stroke_of(self, hints: Any) -> Stroke:
-        """The known pixels of a label map as a stroke that is not drawn yet; see `add`."""
-        array = array_of(hints, "hints")
-        if array.shape != self._source.own:
-            raise RetintError(f"hints: shape {array.shape}, the image has {self._source.own}; they must agree")
-        LabelMap(array, len(self._classes), self._source.size, self._strides, "hints")
-        return Stroke.pixels(array)
-
-    def draw(self, stroke: Stroke) -> tuple[slice, ...]:
-        """Draw a stroke."""
-        return self._become((*self.strokes, stroke))
-
-    def remove(self, number: int) -> tuple[slice, ...]:
-        """Take back any stroke, by its place in `strokes`. The labels are then as if it had never been drawn.
-
-        Raises:
-            RetintError: there is no such stroke.
-        """
-        count = len(self.strokes)
-        if not isinstance(number, int | np.integer) or not -count <= number < count:
-            raise RetintError(f"stroke {number}: there are {count}, counted from 0")
-        return self._become(tuple(s for n, s in enumerate(self.strokes) if n != number % count))
-
-    def clear(self) -> tuple[slice, ...]:
-        """Take back all strokes; one `undo` brings them again."""
-        return self._become(())
-
-    def undo(self) -> tuple[slice, ...]:
-        """Take back the last stroke, addition, removal or clearing; does nothing if there is none."""
-        return self._go(max(self._now - 1, 0))
-
-    def redo(self) -> tuple[slice, ...]:
-        """Do again what was undone last; does nothing if nothing was, or if something else was done since."""
-        return self._go(min(self._now + 1, len(self._past) - 1))
 
     def change(self, part: Any, at: Sequence[int]) -> tuple[slice, ...]:
         """Replace a part of the image. It is no stroke: to go back, put the old pixels in again.
@@ -198,47 +126,9 @@ class Session:
         self._steps += steps
         return self._show([tuple((0, n) for n in self._kept.cells)])
 
-    @property
-    def state(self) -> tuple[tuple[tuple[Stroke, ...], ...], int]:
-        """What `undo` and `redo` go through, and where it stands: for `back_to`."""
-        return tuple(self._past), self._now
-
-    def back_to(self, state: tuple[tuple[tuple[Stroke, ...], ...], int]) -> None:
-        """Return to the strokes of an earlier state, and to what could be undone and done again then."""
-        past, now = state
-        if self.strokes != past[now]:
-            self._past = [self.strokes, past[now]]
-            self._now = 0
-            self._go(1)
-        self._past, self._now = list(past), now
-
-    def index(self, label: int | str) -> int:
-        """Of a class, by its index or its name.
-
-        Raises:
-            RetintError: the model has none such.
-        """
-        if isinstance(label, str) and label in self._classes:
-            return self._classes.index(label)
-        if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(self._classes):
-            return int(label)
-        names = ", ".join(f"{k} {name}" for k, name in enumerate(self._classes))
-        raise RetintError(f"class {label}: the model has {names}")
-
-    def _become(self, strokes: tuple[Stroke, ...]) -> tuple[slice, ...]:
-        """A new state after the present one; what was undone is forgotten."""
-        self._past[self._now + 1 :] = [strokes]
-        return self._go(self._now + 1)
-
-    def _go(self, to: int) -> tuple[slice, ...]:
-        """To another state: draw again where its strokes differ, and carry that through the steps."""
-        before, strokes = self.strokes, self._past[to]
-        self._now = to
-        other = {*before} ^ {*strokes}
-        painted = [paint(self._hints, box, strokes) for box in merged(stroke.box for stroke in other)]
-        pixels = merged(box for box in painted if box is not None)
-        hinted = merged(map(self._cells_under, pixels))
-        return self._show([*self._kept.update(hinted), *hinted], pixels)
+    def _follow(self, drawn: list[Box]) -> tuple[slice, ...]:
+        hinted = merged(map(self._cells_under, drawn))
+        return self._show([*self._kept.update(hinted), *hinted], drawn)
 
     def _cells_under(self, pixels: Box) -> Box:
         """The label cells that have any of the pixels."""
@@ -309,9 +199,3 @@ def needed(
     each = network.dtype.itemsize
     return (context * network.context_channels + inside) * each + kept + prod(own) * (2 + pixel)
 
-
-def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A view of an array that nobody may write to."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

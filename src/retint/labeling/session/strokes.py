@@ -66,6 +66,10 @@ class Stroke:
         labels = np.where(drawn, np.uint8(label), np.uint8(UNKNOWN))
         return cls._cut(labels, begin, "points: nothing is drawn inside the image's", size)
 
+    def in_slice(self, number: int) -> Stroke:
+        """The stroke of an image as one of a volume, in one of its slices alone."""
+        return Stroke(((number, number + 1), *self.box), self.labels[None])
+
     def mirrored(self, columns: int) -> Stroke:
         """The stroke on the image's mirror image, which has so many columns."""
         *before, (first, end) = self.box

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..labels import Labeling
 from ..views import View, combined, mean_of
-from .session import Session, read_only
+from .drawing import read_only
+from .session import Session
 from .strokes import Stroke
 
 Part = tuple[slice, ...]
@@ -62,6 +63,11 @@ class ViewSession:
     def labeling(self) -> Labeling:
         """The labels now, as `Model.label` returns them: a copy, which later changes leave as it is."""
         return combined([session.labeling for session in self._sessions], self._views, self.hints.copy())
+
+    @property
+    def history(self) -> tuple[int, int]:
+        """See `Session.history`."""
+        return self._sessions[0].history
 
     def index(self, label: int | str) -> int:
         """See `Session.index`."""

@@ -1,0 +1,1 @@
+"""The page: strokes drawn on images in a browser on the same machine."""
