@@ -7,6 +7,8 @@ import pytest
 
 from retint.errors import RetintError
 from retint.labeling import Model
+from retint.labeling.session.drawing import Drawing
+from retint.labeling.session.kept import KeptSteps
 from retint.labeling.session.region import SIDE
 from sessions import MODELS, assert_as_anew, picture
 
@@ -113,3 +115,49 @@ def test_a_change_that_is_refused_changes_nothing():
     image[12:20, 12:20] *= 0.5
     session.change(image[12:20, 12:20], (12, 12))
     assert_as_anew(session, model, image, 2)
+
+
+@pytest.mark.parametrize("scale", [1, "1,1.5m"])
+@pytest.mark.parametrize("do", [lambda s: s.stroke(2, [(4, 4), (30, 40)]), lambda s: s.advance(2), lambda s: s.undo()])
+def test_when_memory_runs_out_all_is_as_it_was(scale, do, monkeypatch):
+    model, image, estimate = MODELS["small-4"], picture((40, 56), 3), KeptSteps._estimate
+    left = 10**6
+
+    def short(self, number, box):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise MemoryError
+        return estimate(self, number, box)
+
+    def begun():
+        session = model.session(image, steps=2, scale=scale)
+        session.stroke(1, [(10, 10), (12, 30)])
+        return session
+
+    other = begun()
+    monkeypatch.setattr(KeptSteps, "_estimate", short)
+    do(other)
+    taken = 10**6 - left
+    assert taken > 1
+    for number in {0, 1, taken // 2, taken - 1}:
+        left = 10**6
+        session = begun()
+        before, labels, history = session.strokes, session.labels.copy(), session.history
+        left = number
+
+        def again(self, state, back=Drawing.back_to):  # what takes back has what was given up
+            nonlocal left
+            left = 10**6
+            back(self, state)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Drawing, "back_to", again)
+            with pytest.raises(MemoryError):
+                do(session)
+        left = 10**6
+        assert (session.strokes, session.history, session.steps) == (before, history, 2)
+        assert np.array_equal(session.labels, labels)
+        session.advance()
+        session.stroke(2, [(30, 5), (35, 40)])
+        assert_as_anew(session, model, image, 3, scale=scale)

@@ -234,7 +234,12 @@ def test_after_an_error_the_same_connection_goes_on(page):
 def test_after_the_end_nothing_is_drawn_that_nobody_would_write(page):
     page.tell("open", image=0)
     page.server._calls.end()
-    assert page.tell("stroke", image=0, **{"class": 1}, points=POINTS, width=2) == "retint has ended: start it again"
+    assert page.tell("stroke", image=0, **{"class": 1}, points=POINTS, width=2) == "retint has ended, and this is not done: start it again"
+    page.server.stop()
+    page.thread.join(60)
+    page.server.close()
+    with pytest.raises(RetintError, match="retint has ended"):
+        page.server._compute(page.corrections.keep)
 
 
 def test_what_cannot_be_written_at_the_end_is_there_still(page, tmp_path):

@@ -66,10 +66,6 @@ def run(options: argparse.Namespace) -> int:
         import webbrowser
 
         webbrowser.open(server.address)
-    for end in ("SIGTERM", "SIGHUP"):  # the terminal was closed: strokes are not lost then either
-        number = getattr(signal, end, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # under nohup it is not
-            signal.signal(number, signal.default_int_handler)
     _serve(server, drawings)
     outcome, written = drawings.outcome, drawings.outcome.images
     code = tell(outcome.to_dict(), list(written.values()), _line, "images", options.json)
@@ -82,12 +78,26 @@ def _serve(server: Server, drawings: Drawings) -> None:
     """Until the page is finished; an image that cannot be written then is not given up before a person could mend that."""
     from ..errors import RetintError
 
+    pressed = 0
+
+    def end(number: int, _: Any) -> None:
+        nonlocal pressed
+        server.stop()
+        pressed += number == signal.SIGINT
+        if pressed > 1:
+            say("retint: waiting for what is being computed, as strokes would be lost")
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the terminal was closed: strokes are not lost then either
+        kind = getattr(signal, name, None)
+        if kind is not None and signal.getsignal(kind) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(kind, end)
     try:
         for again in (True, False):
             try:
                 server.run()
                 return
             except RetintError as error:
+                pressed = 0
                 if again:
                     say(f"retint: {error}")
                     say("retint: your strokes are there still; mend it and press Ctrl-C once more, or Finish on the page")

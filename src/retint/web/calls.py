@@ -16,6 +16,7 @@ from ..labeling.files.desk import Corrections, Desk, Drawings
 from ..labeling.session.strokes import Stroke
 from ..pictures import doubt_palette
 
+ENDED = "retint has ended, and this is not done: start it again"
 Given = Mapping[str, Any]
 
 
@@ -56,7 +57,7 @@ class Calls:
     def _desk(self, given: Given) -> Desk:
         desk = self._drawings.desk
         if self._ended:
-            raise RetintError("retint has ended: start it again")
+            raise RetintError(ENDED)
         if desk is None or given.get("image") not in (desk.number, str(desk.number)):
             raise RetintError("another image is open by now: reload the page")
         return desk

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ..errors import RetintError, reason_of
 from ..hardware import lacks_memory
 from ..labeling.files.desk import Drawings
-from .calls import Calls
+from .calls import ENDED, Calls
 
 PORT = 8765
 """Where the page is, if nothing else is there and no other is asked for."""
@@ -61,13 +61,12 @@ class Server:
         return f"http://127.0.0.1:{self._server.server_address[1]}/{self._key}/"
 
     def run(self) -> None:
-        """Serve until `stop`, or an interrupt; then what was not written is.
+        """Serve until `stop`; then what was not written is.
 
         Raises:
             RetintError: that cannot be. The strokes are there still, and `run` may be called again.
         """
-        with suppress(KeyboardInterrupt):
-            self._server.serve_forever(0.1)
+        self._server.serve_forever(0.1)
         self._compute(self._calls.end)
 
     def close(self) -> None:
@@ -80,7 +79,11 @@ class Server:
         Thread(target=self._server.shutdown, daemon=True).start()
 
     def _compute(self, call: Callable[..., Any], *given: Any) -> Any:
-        return self._thread.submit(call, *given).result()
+        try:
+            done = self._thread.submit(call, *given)
+        except RuntimeError:  # it was closed
+            raise RetintError(ENDED) from None
+        return done.result()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         calls, compute, prefix = self._calls, self._compute, f"/{self._key}/"

@@ -31,7 +31,6 @@ from .naming import names_of, outputs, refuse_clashes
 from .reading import read_for
 from .results import write_map, write_results
 
-
 _MOST_SHOWN = 100_000_000  # pixels of an image, or of a slice of a volume: a browser shows no more
 _LONGEST_SHOWN = 32767  # pixels along a side
 

@@ -123,9 +123,15 @@ class KeptSteps:
                 return
             number = len(self.estimates) + 1
             self._inside.extend(self._fed(number), self._context)
-            self.estimates.append(self._plane())
+            plane = self._plane()
             for tile in self._tiles(self._whole):
-                cut(self.estimates[-1], tile).copy_(self._estimate(number, tile))
+                cut(plane, tile).copy_(self._estimate(number, tile))
+            self.estimates.append(plane)
+
+    def shorten(self, steps: int) -> None:
+        """Forget the steps after so many, one at least, and what was begun of another."""
+        del self.estimates[steps:]
+        del self._inside.planes[len(self.estimates) :]
 
     @torch.inference_mode()
     def update(self, hinted: Iterable[Box] = (), seen: Iterable[Box] = ()) -> list[Box]:

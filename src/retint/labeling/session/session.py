@@ -59,7 +59,7 @@ class Session(Drawing):
         self._pixels = Pixels(source.own, self._kept.cells, self._strides, scale)
         self._labels = np.empty(source.own, np.uint8)
         self.logs = np.empty((len(classes) if logs else 0, *source.own), np.float32)
-        self._show([tuple((0, n) for n in self._kept.cells)])
+        self._show([self._whole])
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -122,9 +122,24 @@ class Session(Drawing):
         """
         if not isinstance(steps, int | np.integer) or steps < 1:
             raise RetintError(f"steps {steps}: a whole number of at least 1 is needed")
-        self._kept.extend(steps)
-        self._steps += steps
-        return self._show([tuple((0, n) for n in self._kept.cells)])
+        before = self._steps
+        try:
+            self._kept.extend(steps)
+            self._steps += steps
+            return self._show([self._whole])
+        except BaseException:  # memory is short
+            self.shorten(before)
+            raise
+
+    def shorten(self, steps: int) -> None:
+        """Take back the steps after so many, one at least."""
+        self._kept.shorten(steps)
+        self._steps = steps
+        self._show([self._whole])
+
+    @property
+    def _whole(self) -> Box:
+        return tuple((0, n) for n in self._kept.cells)
 
     def _follow(self, drawn: list[Box]) -> tuple[slice, ...]:
         hinted = merged(map(self._cells_under, drawn))

@@ -116,8 +116,8 @@ class ViewSession:
         return self._each(lambda session, _: session.advance(steps))
 
     def _each(self, call: Callable[[Session, View], Part]) -> Part:
-        """Let every view do it; the box of all pixels that may have another label. If one cannot, none has other strokes."""
-        parts, states = [], [session.state for session in self._sessions]
+        """Let every view do it; the box of all pixels that may have another label. If one cannot, none has other strokes, or steps."""
+        parts, states, steps = [], [session.state for session in self._sessions], self.steps
         try:
             for session, view in zip(self._sessions, self._views, strict=True):
                 *before, columns = call(session, view)
@@ -128,6 +128,8 @@ class ViewSession:
         except BaseException:
             for session, state in zip(self._sessions, states, strict=True):
                 session.back_to(state)
+                if session.steps > steps:
+                    session.shorten(steps)
             raise
         return self._show(parts)
 
