@@ -23,6 +23,15 @@ def told(address, name, **given):
         return json.load(answer)
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """What is begun here hears signals, though whoever runs the tests may ignore them (under nohup, in the background of a script)."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_or_a_closed_terminal_writes_what_changed_and_tells_it(ends, file, photograph, tmp_path):
     command = [sys.executable, "-m", "retint", "draw", photograph, "--model", file, "--out", tmp_path / "out", "--json", "--no-browser"]
