@@ -248,7 +248,7 @@ def test_labels_counted_from_1_are_told(model, photographs, tmp_path):
         model, photographs[:1], tmp_path / "out", Wish(1, start=tmp_path / "from1.png", overlay=False)
     )
     assert outcome.failed[0]["error"].endswith(
-        "label 3 found; the model's classes are 0 to 2, and 255 is unknown; 0 is nowhere in it: if it counts from 1, as ilastik does, subtract 1"
+        "label 3 found; the classes are 0 to 2, and 255 is unknown; 0 is nowhere in it: if it counts from 1, as ilastik does, subtract 1"
     )
     assert outcome.warnings == []
     with pytest.raises(RetintError, match=r"255 is unknown$"):

@@ -54,7 +54,7 @@ class LabelMap:
         if low < 0 or high >= classes:
             from_1 = "; 0 is nowhere in it: if it counts from 1, as ilastik does, subtract 1" if low > 0 and high == classes else ""
             raise RetintError(
-                f"{what}: label {high if high >= classes else low} found; the model's classes are 0 to {classes - 1}, and 255 "
+                f"{what}: label {high if high >= classes else low} found; the classes are 0 to {classes - 1}, and 255 "
                 f"is unknown{from_1}"
             )
         self._labels, self._classes, self._size, self._strides = labels, classes, size, strides
