@@ -3,7 +3,7 @@
 A simulated person draws so many lines on each image, 5 pixels broad, each through the middle of a region of one class: of every class in
 the picture its largest region, then of every class the next largest, as long as there are any.
 
-python benchmarks/first_strokes.py --data DIR [--minutes 14] [--strokes 10 30] [--spread]
+python benchmarks/first_strokes.py --data DIR [--minutes 14] [--strokes 10 30] [--coherent 0] [--keep DIR]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy import ndimage
 
 import retint
 from common import linked, parser, write_rows
-from retint.data import Pair, open_dataset
+from retint.data import open_dataset
 from retint.images import write_labels
 from retint.labeling.judging.evaluate import evaluate
 from retint.labeling.session.drawing import Painting
@@ -31,7 +31,6 @@ from training import trained
 
 WIDTH = 5
 SMALLEST = 40  # pixels of a region that somebody would draw in
-SURE = 0.9  # probability of a label that is learned from, too
 
 
 def regions(truth: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -53,42 +52,32 @@ def drawn(truth: np.ndarray, count: int, classes: tuple[str, ...]) -> np.ndarray
     return np.where(painting.hints == truth, truth, UNKNOWN).astype(np.uint8)
 
 
-def spread(model: retint.Model, pair: Pair, strokes: np.ndarray) -> np.ndarray:
-    """What strokes say of the rest of their image, where a model that learned from such strokes is sure."""
-    labeling = model.label(pair.read()[0], hints=strokes)
-    return np.where(labeling.probabilities.max(0) >= SURE, labeling.labels, UNKNOWN).astype(np.uint8)
-
-
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--minutes", type=float, default=14, help="of processor time, of each training")
     options.add_argument("--strokes", type=int, nargs="+", default=[10, 30], help="on each image")
-    options.add_argument("--spread", action="store_true", help="also what is learned from the labels of the first model with these strokes")
+    options.add_argument("--coherent", type=float, help="the weight of labels that agree where the image does (default: as training chooses)")
     options.add_argument("--keep", type=Path, help="a folder for the models; those that are there are not trained again")
     given = options.parse_args()
     data = open_dataset(given.data / "camvid")
     five = parts(data, (), 5)[0]
     settings = {"images": [pair.stem for pair in five], "minutes": given.minutes}
     for count in given.strokes:
-        labels = [drawn(pair.read()[1], count, data.classes) for pair in five]
-        for row in (f"{count}", f"{count}, spread")[: 1 + given.spread]:
-            with tempfile.TemporaryDirectory() as name:
-                folder = linked(data.root, {"train": five, "val": data.splits["val"].pairs}, Path(name) / "set")
-                for pair, own in zip(five, labels, strict=True):
-                    file = folder / "train" / "labels" / pair.labels.name
-                    file.unlink()
-                    write_labels(file, own, data.colours or default_palette(len(data.classes)))
-                out = (given.keep or Path(name)) / f"{row.replace(', ', '-')}.safetensors"
-                model = retint.load(trained(folder, out, Settings(minutes=given.minutes), f"{row} strokes"))
-                figures = evaluate(model, folder, "val", (1, 2, 4, 8)).to_dict()["steps"]
-            known = [(own != UNKNOWN).mean() for own in labels]
-            right = [(own == pair.read()[1])[own != UNKNOWN].mean() for own, pair in zip(labels, five, strict=True)]
-            found = {
-                "share of pixels": float(np.mean(known)), "of these right": float(np.mean(right)),
-                "miou": {step: f["miou"] for step, f in figures.items()},
-            }  # fmt: skip
-            print(row, write_rows("first-strokes", settings, {row: found}, "strokes on each image")[row])
-            labels = [spread(model, pair, own) for pair, own in zip(five, labels, strict=True)]
+        with tempfile.TemporaryDirectory() as name:
+            folder = linked(data.root, {"train": five, "val": data.splits["val"].pairs}, Path(name) / "set")
+            known = []
+            for pair in five:
+                labels, file = drawn(pair.read()[1], count, data.classes), folder / "train" / "labels" / pair.labels.name
+                known.append((labels != UNKNOWN).mean())
+                file.unlink()  # a link to the whole labels
+                write_labels(file, labels, data.colours or default_palette(len(data.classes)))
+            called = f"{count}" if given.coherent is None else f"{count}, coherent {given.coherent:g}"
+            out = (given.keep or Path(name)) / f"{called.replace(', ', '-').replace(' ', '-')}.safetensors"
+            how = Settings(minutes=given.minutes, coherent=given.coherent)
+            model = retint.load(trained(folder, out, how, f"{called} strokes"))
+            figures = evaluate(model, folder, "val", (1, 2, 4, 8)).to_dict()["steps"]
+        row = {"share of pixels": float(np.mean(known)), "miou": {step: f["miou"] for step, f in figures.items()}}
+        print(called, write_rows("first-strokes", settings, {called: row}, "strokes on each image")[called])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from retint.learning.checkpoint import load_checkpoint
 from retint.learning.settings import checkpoint_path
 from retint.modelfile import load_model
 
-_CHOSEN = ("arch", "batch", "crop", "epochs")
+_CHOSEN = ("arch", "batch", "coherent", "crop", "epochs")
 """What training chooses where it is left open."""
 
 

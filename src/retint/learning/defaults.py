@@ -20,6 +20,8 @@ _CROPS = {8: 320, 4: 288, 2: 192, 1: 128}  # rows or columns of a view, by the s
 _SLICES, _VOXELS = 16, {1: 16 * 96 * 96, 2: 16 * 160 * 160}  # of a view of a volume, by the stride in the plane
 _VOLUMES = 4  # looked at for their shape
 _EPOCHS = 60.0
+_FEW = 0.5  # of the pixels are labelled: strokes
+_COHERENT = 3.0  # the weight of agreement where they are
 
 
 def filled(
@@ -56,7 +58,11 @@ def filled(
     epochs = _EPOCHS if settings.epochs is None and settings.minutes is None else settings.epochs
     crop = settings.crop or choose_crop(seen, [Geometry(arch, axis=axis) for axis in range(arch.dims)])
     batch = settings.batch or (4 if arch.dims == 2 else 1)
-    return replace(settings, arch=arch.name, crop=crop, batch=batch, epochs=epochs), arch, augmentation
+    coherent = settings.coherent
+    if coherent is None:
+        labelled = sum(int(checked.pixels_in[pair.labels].sum()) for pair in learn)
+        coherent = _COHERENT if learn and labelled < _FEW * seen.pixels and not arch.instances else 0.0
+    return replace(settings, arch=arch.name, crop=crop, batch=batch, epochs=epochs, coherent=coherent), arch, augmentation
 
 
 def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None) -> str:

@@ -19,9 +19,10 @@ from torch.nn import functional as F
 
 from ..hardware import laid_out
 from ..network import RecurrentNetwork
-from ..network.grid import MODES, log_probabilities_at_pixels
+from ..network.grid import MEANS, MODES, log_probabilities_at_pixels
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import padded, part
+from .coherence import coherence
 from .misled import misled
 from .overlap import lovasz_softmax
 from .starts import corrupted, shares, soft_labels
@@ -44,6 +45,7 @@ class Objective(nn.Module):
         hinted: share of the windows with strokes of the true classes, drawn across errors.
         misled: share of these whose context misleads, so that the errors are large; see `misled`.
         overlap: the share of the run after which the loss has the overlap of labels and truth in it too; 1: never.
+        coherent: the weight of agreement between neighbouring cells that look alike, see `coherence`; 0: none.
         ignore: the label that costs nothing.
     """
 
@@ -59,11 +61,13 @@ class Objective(nn.Module):
         hinted: float = 0.3,
         misled: float = 0.0,
         overlap: float = 1.0,
+        coherent: float = 0.0,
         ignore: int = 255,
     ) -> None:
         super().__init__()
         self.network, self.window, self.wander, self.ignore = network, window, wander, ignore
         self.spoilt, self.hinted, self.misled, self.overlap, self.late = spoilt, hinted, misled, overlap, False
+        self.coherent = coherent
         self.register_buffer("weights", weights)
 
     def forward(self, image: Tensor, labels: Tensor, seed: int, share: float = 0.0) -> Tensor:
@@ -82,7 +86,7 @@ class Objective(nn.Module):
             count = instances[min(int(share * len(instances)), len(instances) - 1)] if self.window else 1
             return self._all_of(count, context, labels, generator)
         logits = self.network.logits(context, None)
-        losses = [self.pixels_loss(logits, labels, generator)]
+        losses = [self.pixels_loss(logits, labels, generator) + self._incoherence(logits, image)]
         if self.window and len(self.network.W):
             hinted = torch.rand(len(logits), generator=generator) < self.hinted
             if bool((which := hinted & (torch.rand(len(logits), generator=generator) < self.misled)).any()):
@@ -96,7 +100,7 @@ class Objective(nn.Module):
                 labels = labels.masked_fill(drawn, self.ignore)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
-                losses.append(self.pixels_loss(logits, labels, generator))
+                losses.append(self.pixels_loss(logits, labels, generator) + self._incoherence(logits, image))
                 estimate = self._fed(torch.softmax(logits, 1), hints)
         return torch.stack(losses).mean()
 
@@ -124,6 +128,14 @@ class Objective(nn.Module):
         some = known[int(torch.randint(_EACH, (), generator=generator)) % len(known) :: _EACH]
         scores = logits.movedim(1, -1).flatten(0, -2)[some]
         return loss + lovasz_softmax(torch.softmax(scores, 1), labels.flatten()[some])
+
+    def _incoherence(self, logits: Tensor, image: Tensor) -> Tensor | float:
+        """What neighbouring cells that look alike disagree about, weighted."""
+        if not self.coherent:
+            return 0.0
+        cells = MEANS[image.dim() - 2](image, self.network.strides, ceil_mode=True)
+        inside = [slice(min(n, m)) for n, m in zip(cells.shape[2:], logits.shape[2:], strict=True)]
+        return self.coherent * coherence(torch.softmax(part(logits, inside).float(), 1), part(cells, inside).float())
 
     def _all_of(self, count: int, context: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """The mean loss over the first `count` steps."""

@@ -32,6 +32,7 @@ class Settings:
         rate: the highest learning rate (see `Muon`; it rises over the first 3 % and falls to nothing along a cosine).
         decay: weight decay.
         window, wander, spoilt, hinted, misled, overlap: see `Objective`.
+        coherent: see `Objective`; None: 3 where less than half of the pixels are labelled in the images that have labels, else 0.
         rare: the power of the class weighting, 0 (none) to 1 (classes of any size count the same).
         aimed: share of views laid about a pixel of a class drawn evenly.
         average: decay of the moving average of the weights, which is what the model keeps.
@@ -54,6 +55,7 @@ class Settings:
     hinted: float = 0.3
     misled: float = 0.0
     overlap: float = 1.0
+    coherent: float | None = None
     rare: float = 0.5
     aimed: float = 0.3
     average: float = 0.998
@@ -74,7 +76,7 @@ class Settings:
             if (given := getattr(self, name)) is not None:
                 plain[name] = whole(given, name, least)
         shares = dict.fromkeys(("spoilt", "hinted", "misled", "overlap", "rare", "aimed", "average"), 1.0)
-        for name, most in {"epochs": math.inf, "minutes": math.inf, "rate": math.inf, "decay": math.inf, **shares}.items():
+        for name, most in {"epochs": math.inf, "minutes": math.inf, "rate": math.inf, "decay": math.inf, "coherent": math.inf, **shares}.items():
             if (given := getattr(self, name)) is not None:
                 number = real(given, name, 0, most)
                 plain[name] = given if type(given) is int else number  # as a person wrote it
@@ -87,9 +89,9 @@ class Settings:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Settings:
-        """The settings that plain data describe; what this version does not know is dropped."""
+        """The settings that plain data describe; what this version does not know is dropped, what was not there yet is not used."""
         known = {f.name for f in fields(cls)}
-        data = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
+        data = {"coherent": 0.0} | {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in known}
         return cls(**{**data, "augmentation": Augmentation(**data["augmentation"])})
 
 

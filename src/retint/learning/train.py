@@ -178,7 +178,7 @@ class Run:
         if settings.start and not resumed:
             say(take_weights(network, settings.start, data.classes))
         rare = torch.from_numpy(class_weights(counts, power=settings.rare))
-        chances = settings.spoilt, settings.hinted, settings.misled, settings.overlap
+        chances = settings.spoilt, settings.hinted, settings.misled, settings.overlap, settings.coherent or 0.0
         pixels = Objective(network, rare, settings.window, settings.wander, *chances)
         together = batch * devices
         self.tagged = None
