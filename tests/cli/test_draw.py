@@ -60,6 +60,7 @@ def test_what_cannot_be_written_at_ctrl_c_can_be_mended(mended, photograph, tmp_
         address = re.search(r"http://127\.0\.0\.1:\d+/[\w-]+/", process.stderr.readline())[0]
         told(address, "open", image=0)
         told(address, "stroke", image=0, **{"class": 1}, points=[[3, 3], [3, 12]], width=3)
+        labels.parent.mkdir()
         labels.write_text("in the way")
         process.stderr.readline()
         process.send_signal(signal.SIGINT)
@@ -156,3 +157,18 @@ def test_the_folder_of_images_is_not_written_to(file, photograph, capsys):
     photograph.rename(folder / "pic.png")
     assert main(["draw", str(folder), "--model", str(file), "--out", str(folder)]) == 1
     assert "is the folder whose images are labelled" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_the_only_image_is_said_at_once(file, tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    assert main(["draw", str(tmp_path / "broken.png"), "--model", str(file), "--out", str(tmp_path / "out"), "--no-browser"]) == 1
+    assert "broken.png: found no image" in capsys.readouterr().err
+
+
+def test_a_models_labels_are_not_written_into_a_set_of_other_classes(file, photograph, tmp_path, capsys):
+    (tmp_path / "classes.json").write_text('{"classes": ["class0", "class2", "class1"]}')
+    given = ["draw", str(photograph), "--model", str(file), "--no-browser", "--port", "70000"]
+    assert main([*given, "--out", str(tmp_path / "labels")]) == 1
+    assert "classes.json has class0,class2,class1, made has class0,class1,class2; names and their order must agree" in capsys.readouterr().err
+    assert main([*given, "--out", str(tmp_path / "out")]) == 1  # no labels/ of a set: it comes as far as the port
+    assert "--port 70000" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Images drawn on one after another: what is opened, written, gone on with and refused."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -151,6 +153,7 @@ def test_first_labels_are_what_was_drawn_and_are_gone_on_with(images, tmp_path):
 
     first = begin()
     session = first.open(0).session
+    assert not (tmp_path / "classes.json").exists()
     session.stroke("disc", LINE)
     session.stroke(0, [(15, 3)], width=4)
     row = first.save()
@@ -158,6 +161,7 @@ def test_first_labels_are_what_was_drawn_and_are_gone_on_with(images, tmp_path):
     assert np.array_equal(drawn, session.hints)
     assert {*np.unique(drawn)} == {0, 1, 255}
     assert [file.name for file in (tmp_path / "labels").iterdir()] == ["a.png"]
+    assert json.loads((tmp_path / "classes.json").read_text())["classes"] == ["ground", "disc"]
     assert row["fractions"] == {name: round(float((drawn == k).mean()), 6) for k, name in enumerate(("ground", "disc"))}
     again = begin()
     assert np.array_equal(again.open(0).session.labels, drawn)

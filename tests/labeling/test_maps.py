@@ -319,3 +319,10 @@ def test_maps_of_probabilities_from_a_file_are_starts(photographs, tmp_path):
         wish = Wish(1, start=tmp_path / name, overlay=False, overwrite=True)
         assert not label_files(model, photographs[:1], tmp_path / "out", wish).failed
         assert np.array_equal(read_labels(tmp_path / "out" / "a.png"), expected)
+
+
+def test_hints_that_fix_every_pixel_are_told(model, photographs, tmp_path):
+    Image.fromarray(LABELS).save(tmp_path / "all.png")
+    outcome = label_files(model, photographs[:1], tmp_path / "out", Wish(1, hints=tmp_path / "all.png"))
+    assert len(outcome.images) == 1
+    assert any("fixes every pixel, so nothing is left to label" in line for line in outcome.warnings)

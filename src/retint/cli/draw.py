@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     images = find_images(options.images)
     check_apart(options.images, options.out)
     drawings = _drawings(options, images)
+    if len(images) == 1:  # what is wrong with it is said here
+        drawings.open(0)
     server = Server(drawings, options.port)
     say(f"retint: {server.address}")
     say("retint: open it in a browser; Finish there, or Ctrl-C here, ends")

@@ -51,7 +51,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     length.add_argument(
         "--budget", type=seconds, metavar="TIME",
-        help="as many steps as fit into a time (50ms, 2s), 256 at most; of a film, into that time for each frame",
+        help="as many steps as fit into a time (50ms, 2s; a bare number is seconds), 256 at most; of a film, into that time for each frame",
     )  # fmt: skip
     parser.add_argument(
         "--hints", type=Path, metavar="LABELS", help="pixels to keep as given (255: free), or a folder of such maps"

@@ -4,7 +4,7 @@ from .check import check_dataset, check_labels, check_part
 from .colours import find_colours, propose_palette, read_palette, write_palette
 from .convert import convert_palette, convert_values, parse_mapping
 from .files import FLAT
-from .first import first_classes
+from .first import first_classes, refuse_other_classes, write_classes
 from .folder import Dataset, Pair, Split, open_dataset
 from .report import Report
 from .split import hold_out
@@ -37,7 +37,9 @@ __all__ = [
     "propose_palette",
     "read_palette",
     "read_tags",
+    "refuse_other_classes",
     "tags_of",
+    "write_classes",
     "write_palette",
     "write_tags",
 ]

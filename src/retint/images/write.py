@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 
 
 def write_labels(path: str | PathLike[str], labels: NDArray[Any], palette: Sequence[Colour]) -> None:
-    """Write class indices as an 8-bit PNG with a palette: any viewer shows colours, any program reads the indices.
+    """Write class indices as an 8-bit PNG with a palette: any viewer shows colours; Pillow and others that leave palettes alone read the indices.
 
     Args:
         path: the file.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data import refuse_other_classes, write_classes
 from ...data.files import label_files, stem_of
 from ...errors import RetintError
 from ...hardware import keep_memory
@@ -192,10 +193,11 @@ class Corrections(Drawings):
 
     Raises:
         RetintError: the model has no sessions, two images would write the same file, there are labels already whose strokes are not,
-            or `out` cannot be a folder.
+            `out` cannot be a folder, or is that of a data set with other classes.
     """
 
     def __init__(self, model: Model, images: Sequence[Path], out: Path, wish: Wish, most_bytes: int = MOST_BYTES) -> None:
+        refuse_other_classes(out, model.classes, model.name)
         model.session_bytes((1,) * model.dims, wish.steps, scale=wish.scale)
         self._model, self._most = model, most_bytes
         self._start, self._hints = (
@@ -251,7 +253,7 @@ class Corrections(Drawings):
 class FirstLabels(Drawings):
     """Images that no model labels yet: what is drawn on them are their labels, 255 elsewhere.
 
-    Of an image NAME.ext, NAME.png is written, which training takes as it is. Labels that are there already are gone on with; those of
+    Of an image NAME.ext, NAME.png is written, which training takes as it is, with `classes.json` in the folder above if there is none. Labels that are there already are gone on with; those of
     another format are not overlooked, as training would find two.
 
     Args:
@@ -281,6 +283,7 @@ class FirstLabels(Drawings):
         return Painting(image.pixels.shape[:-1], self.classes), ()
 
     def _write(self, desk: Desk, files: dict[str, Path]) -> None:
+        write_classes(self._out, self.classes)
         write_map(files["labels"], desk.session.hints, self.colours, desk.image, desk.reader)
 
 

@@ -97,6 +97,10 @@ class Maps:
             self._warnings.append(
                 f"{image}: {self._option} {path}: {place}; it is taken as if it lay on the image: reproject it if it does not"
             )
+        if self._option == "--hints" and found.size and found.dtype.kind in "ui" and (found != UNKNOWN).all():
+            self._warnings.append(
+                f"{image}: --hints {path}: fixes every pixel, so nothing is left to label; where it says of none what it is, it has to be {UNKNOWN}"
+            )
         if found.dtype.kind in "ui" and found.size:
             low, high = int(found.min()), int(np.max(found, where=found != UNKNOWN, initial=0))
             if low != UNKNOWN and high < len(self._classes):  # else nothing is known in it, or it is refused
