@@ -58,7 +58,7 @@ def test_several_scales_are_labelled_and_put_together(file, photograph, tmp_path
 
 
 def test_a_start_that_does_not_fit_is_told_with_its_image(file, photograph, tmp_path, capsys):
-    Image.fromarray(np.zeros((5, 6), np.uint8)).save(tmp_path / "small.png")
+    Image.fromarray(np.array([[0, 255] * 3] * 5, np.uint8)).save(tmp_path / "small.png")
     given = ["label", photograph, "--model", file, "--out", tmp_path / "out"]
     assert run(*given, "--hints", tmp_path / "small.png") == 1
     assert capsys.readouterr().err.startswith(f"retint: {photograph}: --hints {tmp_path / 'small.png'}: shape (5, 6), the image has (20, 30)")

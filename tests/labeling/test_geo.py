@@ -95,6 +95,7 @@ def test_the_estimate_at_another_scale_covers_the_image_too(model, tmp_path):
 )  # fmt: skip
 def test_maps_that_lie_elsewhere_are_warned_of(model, tmp_path, place, word):
     image, labels = write(tmp_path / "a.tif", IMAGE), values(50, 70) % 3
+    labels[0, 0] = 255
     there = write(tmp_path / "there.tif", labels, **place)
     for option in ("start", "hints"):
         wish = Wish(1, overlay=False, overwrite=True, **{option: there})
