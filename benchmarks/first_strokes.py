@@ -21,7 +21,7 @@ from common import linked, parser, write_rows
 from retint.data import open_dataset
 from retint.images import write_labels
 from retint.labeling.judging.evaluate import evaluate
-from retint.labeling.session.drawing import Painting
+from retint.labeling.session.drawing import Painting, nothing_known
 from retint.labeling.starts import UNKNOWN
 from retint.learning import Settings
 from retint.learning.material import parts
@@ -46,7 +46,7 @@ def regions(truth: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def drawn(truth: np.ndarray, count: int, classes: tuple[str, ...]) -> np.ndarray:
     """An image's first labels: so many strokes, cut to fit the true class, 255 elsewhere."""
-    painting = Painting(truth.shape, classes)
+    painting = Painting(classes, nothing_known(truth.shape))
     for k, region in islice(regions(truth), count):
         painting.stroke(k, middle_line(region), WIDTH)
     return np.where(painting.hints == truth, truth, UNKNOWN).astype(np.uint8)

@@ -229,3 +229,12 @@ def test_first_labels_of_a_volume(tmp_path):
     first.open(0).session.stroke(1, [(2, 5, 5), (2, 5, 12)])
     first.save()
     assert (tifffile.imread(tmp_path / "labels" / "v.tif")[2] == 1).sum() > 10
+
+
+def test_what_is_odd_about_a_start_is_told_once(model, images, tmp_path):
+    np.save(tmp_path / "start.npy", np.full((20, 30), 2, np.uint8))
+    corrections = begun(model, images[:1], tmp_path, start=tmp_path / "start.npy")
+    (line,) = corrections.open(0).warnings
+    assert "class 0 (class0) is nowhere in it" in line
+    assert corrections.open(0).warnings == ()
+    assert corrections.outcome.to_dict()["warnings"] == [line]

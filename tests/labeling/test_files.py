@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from retint.labeling.files.pictures import overlay_of, strip_of
 
 from made import make_model, values
 from retint.errors import RetintError
@@ -23,7 +24,6 @@ from retint.images import (
 from retint.labeling import Model
 from retint.labeling.backends.fused import Fused
 from retint.labeling.files import drawing
-from retint.labeling.files.drawing import overlay_of, strip_of
 from retint.labeling.files.images import Wish, label_files
 from retint.network.work import work
 from retint.pictures import montage, overlay

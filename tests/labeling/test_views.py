@@ -263,7 +263,15 @@ def test_views_stay_together_when_one_cannot(monkeypatch):
     session.stroke(2, [(30, 5), (40, 50)])
     session.undo()
     with monkeypatch.context() as patch:
-        patch.setattr(session._sessions[1], "draw", lambda stroke: (_ for _ in ()).throw(MemoryError))
+        second = session._sessions[1]
+        calls, follow = iter([MemoryError]), second.follow  # once: then the strokes are taken back
+
+        def short(drawn):
+            if error := next(calls, None):
+                raise error
+            return follow(drawn)
+
+        patch.setattr(second, "follow", short)
         with pytest.raises(MemoryError):
             session.stroke(0, [(10, 40)])
     as_anew(session, IMAGE, 1, TWO)

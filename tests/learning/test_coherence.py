@@ -7,7 +7,7 @@ from PIL import Image
 
 from made import write_set
 from retint.learning import Settings, train
-from retint.learning.coherence import coherence
+from retint.learning.coherence import Incoherence
 from retint.modelfile import load_model
 
 
@@ -32,7 +32,7 @@ def by_hand(y, x, radius):
 def test_it_is_the_mean_over_pairs(size):
     torch.manual_seed(0)
     y, x = torch.softmax(torch.randn(2, 3, *size), 1), 0.5 * torch.randn(2, 3, *size)
-    assert float(coherence(y, x, 2)) == pytest.approx(by_hand(y, x, 2), rel=1e-5)
+    assert float(Incoherence(x, 2)(y)) == pytest.approx(by_hand(y, x, 2), rel=1e-5)
 
 
 def test_one_class_everywhere_costs_nothing_and_a_border_where_the_image_has_one_next_to_nothing():
@@ -40,29 +40,29 @@ def test_one_class_everywhere_costs_nothing_and_a_border_where_the_image_has_one
     x[..., 6:] = 3.0
     y = torch.zeros(1, 2, 12, 12)
     y[:, 0] = 1.0
-    assert float(coherence(y, x)) == 0
+    assert float(Incoherence(x)(y)) == 0
     along, across = y.clone(), y.clone()
     along[:, 0, :, 6:], along[:, 1, :, 6:] = 0, 1
     across[:, 0, 6:], across[:, 1, 6:] = 0, 1
-    assert float(coherence(along, x)) < 1e-6
-    assert float(coherence(across, x)) > 0.05
+    assert float(Incoherence(x)(along)) < 1e-6
+    assert float(Incoherence(x)(across)) > 0.05
 
 
 def test_its_gradient_makes_cells_that_look_alike_agree():
     torch.manual_seed(0)
     x = torch.zeros(1, 1, 6, 6)
     scores = torch.randn(1, 2, 6, 6, requires_grad=True)
-    before = float(coherence(torch.softmax(scores, 1), x))
+    before = float(Incoherence(x)(torch.softmax(scores, 1)))
     for _ in range(50):
-        (gradient,) = torch.autograd.grad(coherence(torch.softmax(scores, 1), x), scores)
+        (gradient,) = torch.autograd.grad(Incoherence(x)(torch.softmax(scores, 1)), scores)
         scores = (scores - 20 * gradient).detach().requires_grad_()
-    assert float(coherence(torch.softmax(scores, 1), x)) < 0.2 * before
+    assert float(Incoherence(x)(torch.softmax(scores, 1))) < 0.2 * before
 
 
 def test_a_volume_has_three_axes():
     torch.manual_seed(0)
     y, x = torch.softmax(torch.randn(1, 2, 3, 4, 5), 1), torch.randn(1, 1, 3, 4, 5)
-    assert 0 < float(coherence(y, x)) < 1
+    assert 0 < float(Incoherence(x)(y)) < 1
 
 
 @pytest.mark.parametrize(("strokes", "given", "taken"), [(True, None, 3.0), (False, None, 0.0), (True, 0.0, 0.0), (False, 1.5, 1.5)])

@@ -193,7 +193,7 @@ def test_what_is_no_call_is_refused(body, fields, page):
         ("stroke", {"image": 0, "class": 1, "points": "x", "width": 3}, "points: expected one or more of 2"),
         ("stroke", {"image": 0, "class": 1, "points": [], "width": 3}, "points: expected one or more of 2"),
         ("stroke", {"image": 0, "class": 1, "points": [[-50, -50]], "width": 3}, "nothing is drawn inside"),
-        ("stroke", {"image": 0, "class": 1, "points": POINTS}, "width None: a number"),
+        ("stroke", {"image": 0, "class": 1, "points": POINTS}, "width 0: a number"),
         ("nothing", {}, "there is nothing here"),
     ],
 )

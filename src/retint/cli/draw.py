@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .options import add_shared
-from .values import names, natural, positive, say, scales, tell
+from .values import names, positive, say, scales, tell, whole
 
 if TYPE_CHECKING:
     from ..labeling.files.desk import Drawings
@@ -35,7 +35,7 @@ def add_to(verbs: Any) -> None:
         "--classes", type=names, metavar="NAME,NAME[,...]",
         help="of first labels (default: those of the classes.json in the folder above DIR, where they are written if there is none)",
     )  # fmt: skip
-    parser.add_argument("--port", type=natural, metavar="N", help="of the page, on this machine alone (default: 8765, or any that is free)")
+    parser.add_argument("--port", type=whole, metavar="N", help="of the page, on this machine alone (default: 8765, or any that is free)")
     parser.add_argument("--no-browser", action="store_true", help="print the page's address and open nothing")
     parser.add_argument("--json", action="store_true", help="at the end, print the result as one JSON object")
     group = parser.add_argument_group("with --model")

@@ -29,6 +29,7 @@ from .labels import Labeling
 from .plan import TileSide, plan, sides_of
 from .ready import Ready, mind_forks
 from .refinement import Refinement
+from .session.drawing import nothing_known
 from .session.session import MOST_BYTES, Session, needed
 from .session.views import ViewSession
 from .source import Source, array_of, as_array
@@ -214,15 +215,14 @@ class Model(Ready):
                 f"{where}: a session of {' x '.join(map(str, pixels.shape[:-1]))} pixels and {wanted} steps would keep {keeps / 1e9:.2f} GB, "
                 f"{most_bytes / 1e9:.2f} are allowed; cut the image, take fewer steps or a smaller scale, or allow more (most_bytes; --memory)"
             )
-        how, sessions = How(tile=tile, precision=precision, scale=views), []
+        how, sessions, hints = How(tile=tile, precision=precision, scale=views), [], nothing_known(pixels.shape[:-1])
         for view in views:
             source = Source(view.seen(pixels, -2).copy(), self.card, self.dims, where, view.scale)
             begin = start_seen(start, view, pixels.shape[:-1], self, "start")
             refinement = self._refinement(source, how, Given(begin))
-            sessions.append(
-                Session(refinement, wanted, self.classes, view.scale, self.card.temperature, logs=bool(how.views))
-            )
-        return ViewSession(sessions, views) if how.views else sessions[0]
+            more = view.scale, self.card.temperature, bool(how.views), view.turned(hints)
+            sessions.append(Session(refinement, wanted, self.classes, *more))
+        return ViewSession(sessions, views, hints) if how.views else sessions[0]
 
     def session_bytes(
         self, shape: Sequence[int], steps: int | None = None, *, started: bool = False, precision: Precision | None = None,
@@ -247,7 +247,7 @@ class Model(Ready):
         several = How(scale=scale).views
         logs = 4 * len(self.classes) * prod(own) if several else 0
         each = (logs + needed(self.network(precision), own, pixel, wanted, started, v.scale, self.name) for v in views_of(scale))
-        return sum(each) + (prod(own) if several else 0)
+        return sum(each) + (prod(own) * (2 - len(several)) if several else 0)  # labels, and hints that the views share
 
     def label_video(
         self, frames: Iterable[Any], steps: int | None = None, frame_steps: int | None = None, **options: Any

@@ -13,6 +13,8 @@ through all of them (Pinheiro and Collobert 2014, eq. 7).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +24,7 @@ from ..network import RecurrentNetwork
 from ..network.grid import MEANS, MODES, log_probabilities_at_pixels
 from ..network.hints import Hints, emphasised, kept
 from ..network.layers import padded, part
-from .coherence import coherence
+from .coherence import Incoherence
 from .misled import misled
 from .overlap import lovasz_softmax
 from .starts import corrupted, shares, soft_labels
@@ -45,7 +47,7 @@ class Objective(nn.Module):
         hinted: share of the windows with strokes of the true classes, drawn across errors.
         misled: share of these whose context misleads, so that the errors are large; see `misled`.
         overlap: the share of the run after which the loss has the overlap of labels and truth in it too; 1: never.
-        coherent: the weight of agreement between neighbouring cells that look alike, see `coherence`; 0: none.
+        coherent: the weight of agreement between neighbouring cells that look alike, see `Incoherence`; 0: none.
         ignore: the label that costs nothing.
     """
 
@@ -86,7 +88,8 @@ class Objective(nn.Module):
             count = instances[min(int(share * len(instances)), len(instances) - 1)] if self.window else 1
             return self._all_of(count, context, labels, generator)
         logits = self.network.logits(context, None)
-        losses = [self.pixels_loss(logits, labels, generator) + self._incoherence(logits, image)]
+        beside = self._beside(image, logits)
+        losses = [self.pixels_loss(logits, labels, generator) + beside(logits)]
         if self.window and len(self.network.W):
             hinted = torch.rand(len(logits), generator=generator) < self.hinted
             if bool((which := hinted & (torch.rand(len(logits), generator=generator) < self.misled)).any()):
@@ -100,7 +103,7 @@ class Objective(nn.Module):
                 labels = labels.masked_fill(drawn, self.ignore)
             for _ in range(self.window):
                 logits = self.network.logits(context, estimate)
-                losses.append(self.pixels_loss(logits, labels, generator) + self._incoherence(logits, image))
+                losses.append(self.pixels_loss(logits, labels, generator) + beside(logits))
                 estimate = self._fed(torch.softmax(logits, 1), hints)
         return torch.stack(losses).mean()
 
@@ -129,13 +132,15 @@ class Objective(nn.Module):
         scores = logits.movedim(1, -1).flatten(0, -2)[some]
         return loss + lovasz_softmax(torch.softmax(scores, 1), labels.flatten()[some])
 
-    def _incoherence(self, logits: Tensor, image: Tensor) -> Tensor | float:
-        """What neighbouring cells that look alike disagree about, weighted."""
+    def _beside(self, image: Tensor, logits: Tensor) -> Callable[[Tensor], Tensor | float]:
+        """What is added to each step's loss, given its logits, which are shaped as these: what neighbouring cells that look alike
+        disagree about, weighted."""
         if not self.coherent:
-            return 0.0
-        cells = MEANS[image.dim() - 2](image, self.network.strides, ceil_mode=True)
+            return lambda _: 0.0
+        cells = MEANS[image.dim() - 2](image, self.network.strides, ceil_mode=True).float()
         inside = [slice(min(n, m)) for n, m in zip(cells.shape[2:], logits.shape[2:], strict=True)]
-        return self.coherent * coherence(torch.softmax(part(logits, inside).float(), 1), part(cells, inside).float())
+        incoherence = Incoherence(part(cells, inside))
+        return lambda logits: self.coherent * incoherence(torch.softmax(part(logits, inside).float(), 1))
 
     def _all_of(self, count: int, context: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """The mean loss over the first `count` steps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..labeling.session.strokes import Stroke
 from ..pictures import doubt_palette
 
 ENDED = "retint has ended, and this is not done: start it again"
-Given = Mapping[str, Any]
+Asked = Mapping[str, Any]
 
 
 class Calls:
@@ -35,15 +36,16 @@ class Calls:
         self._drawings, self._finish = drawings, finish
         self._doubt: tuple[Any, NDArray[np.uint8]] | None = None
         self._changes, self._ended = 0, False
-        self.asked: dict[str, Callable[[Given], bytes]] = {
-            "picture.png": self._picture, "labels": self._labels, "hints": self._hints, "doubt": self._doubts,
+        self.asked: dict[str, Callable[[Asked], bytes]] = {
+            "picture.png": self._picture, "labels": self._labels, "hints": self._hints,
         }  # fmt: skip
-        self.told: dict[str, Callable[[Given], dict[str, Any]]] = {
+        self.told: dict[str, Callable[[Asked], dict[str, Any]]] = {
             "state": self._state, "open": self._open, "stroke": self._stroke, "undo": self._undo, "redo": self._redo,
-            "clear": self._clear, "advance": self._advance, "save": self._save, "finish": self._end,
+            "clear": self._clear, "save": self._save, "finish": self._end,
         }  # fmt: skip
-        if not isinstance(drawings, Corrections):
-            del self.asked["doubt"], self.told["advance"]
+        if isinstance(drawings, Corrections):
+            self.asked["doubt"] = partial(self._doubts, drawings)
+            self.told["advance"] = partial(self._advance, drawings)
 
     def end(self) -> None:
         """Write what is not yet written; nothing is drawn any more, as nobody would write it.
@@ -54,7 +56,7 @@ class Calls:
         self._drawings.keep()
         self._ended = True
 
-    def _desk(self, given: Given) -> Desk:
+    def _desk(self, given: Asked) -> Desk:
         desk = self._drawings.desk
         if self._ended:
             raise RetintError(ENDED)
@@ -62,26 +64,25 @@ class Calls:
             raise RetintError("another image is open by now: reload the page")
         return desk
 
-    def _picture(self, given: Given) -> bytes:
+    def _picture(self, given: Asked) -> bytes:
         desk, held = self._desk(given), io.BytesIO()
         Image.fromarray(desk.shown[_slice(desk, given)]).save(held, format="PNG", compress_level=1)
         return held.getvalue()
 
-    def _labels(self, given: Given) -> bytes:
+    def _labels(self, given: Asked) -> bytes:
         return _part(self._desk(given), self._desk(given).session.labels, given)
 
-    def _hints(self, given: Given) -> bytes:
+    def _hints(self, given: Asked) -> bytes:
         return _part(self._desk(given), self._desk(given).session.hints, given)
 
-    def _doubts(self, given: Given) -> bytes:
+    def _doubts(self, corrections: Corrections, given: Asked) -> bytes:
         desk = self._desk(given)
         now = (desk.number, desk.session.strokes, desk.session.steps)
         if self._doubt is None or self._doubt[0] != now:
-            assert isinstance(self._drawings, Corrections)
-            self._doubt = now, self._drawings.doubt()
+            self._doubt = now, corrections.doubt()
         return _part(desk, self._doubt[1], given)
 
-    def _state(self, given: Given) -> dict[str, Any]:
+    def _state(self, given: Asked) -> dict[str, Any]:
         drawings, desk = self._drawings, self._drawings.desk
         return {
             "model": drawings.outcome.model, "classes": drawings.classes, "colours": drawings.colours, "background": drawings.background,
@@ -91,45 +92,45 @@ class Calls:
             "open": None if desk is None else desk.number,
         }  # fmt: skip
 
-    def _open(self, given: Given) -> dict[str, Any]:
-        desk, number = self._drawings.desk, given.get("image")
+    def _open(self, given: Asked) -> dict[str, Any]:
+        desk, number = self._drawings.desk, given.get("image", -1)
         if desk is None or desk.number != number:
-            desk = self._drawings.open(number)  # type: ignore[arg-type]
+            desk = self._drawings.open(number)
         return {
             **self._now(desk), "image": desk.number, "name": self._drawings.images[desk.number].name,
             "size": desk.shown.shape[:3], "warnings": desk.warnings,
         }  # fmt: skip
 
-    def _stroke(self, given: Given) -> dict[str, Any]:
+    def _stroke(self, given: Asked) -> dict[str, Any]:
         def draw(desk: Desk) -> tuple[slice, ...]:
             session, size = desk.session, desk.shown.shape[1:3]
-            stroke = Stroke.line(session.index(given.get("class")), given.get("points"), given.get("width"), size)  # type: ignore[arg-type]
+            stroke = Stroke.line(session.index(given.get("class", -1)), given.get("points"), given.get("width", 0), size)
             return session.draw(stroke if session.labels.ndim == 2 else stroke.in_slice(_slice(desk, given)))
 
         return self._changed(given, draw)
 
-    def _undo(self, given: Given) -> dict[str, Any]:
+    def _undo(self, given: Asked) -> dict[str, Any]:
         return self._changed(given, lambda desk: desk.session.undo())
 
-    def _redo(self, given: Given) -> dict[str, Any]:
+    def _redo(self, given: Asked) -> dict[str, Any]:
         return self._changed(given, lambda desk: desk.session.redo())
 
-    def _clear(self, given: Given) -> dict[str, Any]:
+    def _clear(self, given: Asked) -> dict[str, Any]:
         return self._changed(given, lambda desk: desk.session.clear())
 
-    def _advance(self, given: Given) -> dict[str, Any]:
-        return self._changed(given, lambda desk: desk.session.advance())  # type: ignore[union-attr]
+    def _advance(self, corrections: Corrections, given: Asked) -> dict[str, Any]:
+        return self._changed(given, lambda _: corrections.session.advance())
 
-    def _save(self, given: Given) -> dict[str, Any]:
+    def _save(self, given: Asked) -> dict[str, Any]:
         self._desk(given)
         return self._drawings.save()
 
-    def _end(self, given: Given) -> dict[str, Any]:
+    def _end(self, given: Asked) -> dict[str, Any]:
         self.end()
         self._finish()
         return {"written": len(self._drawings.outcome.images)}
 
-    def _changed(self, given: Given, call: Callable[[Desk], tuple[slice, ...]]) -> dict[str, Any]:
+    def _changed(self, given: Asked, call: Callable[[Desk], tuple[slice, ...]]) -> dict[str, Any]:
         """Do something that changes labels: the box of the pixels that may have others (first slice, last + 1, first row ...), and how
         long it took. Of two pages, each sees by the count of changes that the other one did something."""
         desk, began = self._desk(given), perf_counter()
@@ -145,7 +146,7 @@ class Calls:
         }  # fmt: skip
 
 
-def _slice(desk: Desk, given: Given) -> int:
+def _slice(desk: Desk, given: Asked) -> int:
     """Which slice is meant: the first, if none is named."""
     try:
         number = int(given.get("slice", 0))
@@ -156,7 +157,7 @@ def _slice(desk: Desk, given: Given) -> int:
     return number
 
 
-def _part(desk: Desk, plane: NDArray[np.uint8], given: Given) -> bytes:
+def _part(desk: Desk, plane: NDArray[np.uint8], given: Asked) -> bytes:
     """A slice of a plane, or a box of it (first row, last + 1, first column, last + 1), row by row, one byte a pixel."""
     flat = plane.reshape(desk.shown.shape[:3])[_slice(desk, given)]
     try:

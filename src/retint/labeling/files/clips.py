@@ -20,10 +20,10 @@ from ...wholefile import whole_file
 from ..model import Model
 from ..video import VideoLabeler
 from .account import Account, attempted
-from .drawing import overlay_of
 from .images import Wish
 from .maps import Maps
 from .naming import refuse_existing, refuse_shared
+from .pictures import overlay_of
 from .reading import read_for
 
 _NOT_FOR_FILMS = {

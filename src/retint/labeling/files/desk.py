@@ -18,20 +18,22 @@ from ...hardware import keep_memory
 from ...images import RegionReader, Volume, is_volume, open_regions
 from ...images.write import Colour
 from ...pictures import default_palette, displayable
+from ..counting import pixels_of
 from ..model import Model
-from ..session.drawing import Drawing, Painting
+from ..session.drawing import Drawing, Painting, nothing_known
 from ..session.session import MOST_BYTES, Session
 from ..session.strokes import Stroke
 from ..session.views import ViewSession
 from ..starts import UNKNOWN
 from .account import Account
-from .drawing import background, doubt_levels
 from .images import Wish
 from .maps import Maps, read_map
 from .naming import names_of, outputs, refuse_clashes
+from .pictures import background, doubt_levels
 from .reading import read_for
 from .results import write_map, write_results
 
+_NONE_OPEN = "no image is open: open one first"
 _MOST_SHOWN = 100_000_000  # pixels of an image, or of a slice of a volume: a browser shows no more
 _LONGEST_SHOWN = 32767  # pixels along a side
 
@@ -66,7 +68,7 @@ class Desk:
     number: int
     image: Volume
     reader: RegionReader | None
-    session: Drawing | ViewSession
+    session: Drawing
     shown: NDArray[np.uint8]
     warnings: tuple[str, ...]
 
@@ -107,8 +109,8 @@ class Drawings(ABC):
         """What is written for an image, by what it holds: labels, hints (the strokes), the overlay."""
 
     @abstractmethod
-    def _begun(self, path: Path, image: Volume, reader: RegionReader | None) -> tuple[Drawing | ViewSession, tuple[str | None, ...]]:
-        """A session of an image, before any hints; lines for the user."""
+    def _begun(self, path: Path, image: Volume, reader: RegionReader | None) -> Drawing:
+        """A session of an image, before any hints."""
 
     @abstractmethod
     def _write(self, desk: Desk, files: dict[str, Path]) -> None:
@@ -131,7 +133,7 @@ class Drawings(ABC):
             most = f"{_MOST_SHOWN // 1_000_000} million pixels and {_LONGEST_SHOWN} along a side"
             raise RetintError(f"{path}: found {rows} x {columns} pixels; expected at most {most}, as browsers do: cut it into parts")
         earlier = self.files(path)["hints"]
-        session, warnings = self._begun(path, image, reader)
+        session = self._begun(path, image, reader)
         if earlier.exists():
             _add(session, read_map(earlier, "--out", self._dims, len(self.classes)), str(earlier))
         elif (hints := self._hints_of(path, reader)) is not None:
@@ -139,7 +141,9 @@ class Drawings(ABC):
         pixels = image.pixels
         flat = displayable(pixels.reshape(-1, *pixels.shape[-2:]))  # slices together, so that all are equally bright
         shown = flat.reshape(-1, *pixels.shape[-3:-1], 3)
-        self.desk = Desk(number, image, reader, session, shown, tuple(line for line in warnings if line))
+        warnings = [line for line in self._warnings(path, image) if line and line not in self.outcome.warnings]
+        self.outcome.warnings += warnings
+        self.desk = Desk(number, image, reader, session, shown, tuple(warnings))
         self._written = session.strokes if earlier.exists() else (), session.steps
         return self.desk
 
@@ -160,12 +164,12 @@ class Drawings(ABC):
             RetintError: nothing is open, or a file cannot be written.
         """
         if (desk := self.desk) is None:
-            raise RetintError("no image is open: open one first")
+            raise RetintError(_NONE_OPEN)
         path, session = self.images[desk.number], desk.session
         files, strokes, fixed = self.files(path), session.strokes, session.hints != UNKNOWN
         self._write(desk, files)
         self._written = strokes, session.steps
-        counts = np.bincount(session.labels.ravel(), minlength=256)[: len(self.classes)]
+        counts = pixels_of(session.labels, len(self.classes))[: len(self.classes)]  # without the unknown ones
         self.outcome.images[path] = row = {
             "image": str(path), "labels": str(files["labels"]), "hints": str(files["hints"]), "strokes": len(strokes),
             "fixed": round(float(fixed.mean()), 6), "steps": session.steps,
@@ -176,6 +180,10 @@ class Drawings(ABC):
     def _hints_of(self, path: Path, reader: RegionReader | None) -> Any:
         """The hints that were given for an image, if any were."""
         return None
+
+    def _warnings(self, path: Path, image: Volume) -> Sequence[str | None]:
+        """Lines for the user about an image, and what was given with it."""
+        return ()
 
 
 class Corrections(Drawings):
@@ -223,31 +231,42 @@ class Corrections(Drawings):
         names = names_of(image, self._dims)
         return {"hints": self._out / f"{names.stem}.hints{names.labels}", **outputs(image, self._out, self._wish, self._dims)}
 
+    @property
+    def session(self) -> Session | ViewSession:
+        """Of the image that is open.
+
+        Raises:
+            RetintError: none is.
+        """
+        session = self.desk and self.desk.session
+        if not isinstance(session, Session | ViewSession):
+            raise RetintError(_NONE_OPEN)
+        return session
+
     def doubt(self) -> NDArray[np.uint8]:
         """The doubt of every pixel of the image that is open, entropy as 0 (sure) to 255, of the labels' shape."""
-        assert self.desk is not None
-        assert isinstance(self.desk.session, Session | ViewSession)
-        return doubt_levels(self.desk.session.labeling, "entropy")
+        return doubt_levels(self.session.labeling, "entropy")
 
-    def _begun(self, path: Path, image: Volume, reader: RegionReader | None) -> tuple[Drawing | ViewSession, tuple[str | None, ...]]:
-        wish, model = self._wish, self._model
-        session = model.session(
+    def _begun(self, path: Path, image: Volume, reader: RegionReader | None) -> Drawing:
+        wish = self._wish
+        return self._model.session(
             image.pixels, steps=wish.steps, start=self._start.of(path, reader), tile=wish.tile, precision=wish.precision,
             scale=wish.scale, most_bytes=self._most, where=path,
         )  # fmt: skip
-        return session, (
-            model.scale_warning(image.pixels, str(path), wish.zoom),
-            model.spacing_warning(image.spacing, image.unit, str(path), wish.zoom),
-        )
 
     def _hints_of(self, path: Path, reader: RegionReader | None) -> Any:
         return self._hints.of(path, reader)
 
+    def _warnings(self, path: Path, image: Volume) -> Sequence[str | None]:
+        where, zoom = str(path), self._wish.zoom
+        return (
+            self._model.scale_warning(image.pixels, where, zoom), self._model.spacing_warning(image.spacing, image.unit, where, zoom),
+            *self._start.warnings, *self._hints.warnings,
+        )  # fmt: skip
+
     def _write(self, desk: Desk, files: dict[str, Path]) -> None:
-        session = desk.session
-        assert isinstance(session, Session | ViewSession)
-        write_map(files["hints"], session.hints, self.colours, desk.image, desk.reader)
-        write_results(self._model, session.labeling, desk.image, files, desk.reader)
+        write_map(files["hints"], desk.session.hints, self.colours, desk.image, desk.reader)
+        write_results(self._model, self.session.labeling, desk.image, files, desk.reader)
 
 
 class FirstLabels(Drawings):
@@ -279,15 +298,15 @@ class FirstLabels(Drawings):
         files = outputs(image, self._out, self._wish, self._dims)
         return {"hints": files["labels"], **files}
 
-    def _begun(self, path: Path, image: Volume, reader: RegionReader | None) -> tuple[Drawing | ViewSession, tuple[str | None, ...]]:
-        return Painting(image.pixels.shape[:-1], self.classes), ()
+    def _begun(self, path: Path, image: Volume, reader: RegionReader | None) -> Drawing:
+        return Painting(self.classes, nothing_known(image.pixels.shape[:-1]))
 
     def _write(self, desk: Desk, files: dict[str, Path]) -> None:
         write_classes(self._out, self.classes)
         write_map(files["labels"], desk.session.hints, self.colours, desk.image, desk.reader)
 
 
-def _add(session: Drawing | ViewSession, hints: Any, where: str) -> None:
+def _add(session: Drawing, hints: Any, where: str) -> None:
     """Begin with hints, if they fix anything."""
     try:
         if (np.asarray(hints) != UNKNOWN).any():

@@ -33,9 +33,9 @@ from ..model import Model
 from ..pipeline import pipelined
 from ..views import in_words
 from .account import Account, attempted, expected
-from .drawing import SLICES, doubt_levels, overlay_of
 from .maps import Maps
 from .naming import outputs, refuse_clashes, refuse_existing
+from .pictures import SLICES, doubt_levels, overlay_of
 from .reading import read_for
 from .results import write_results
 

@@ -23,7 +23,7 @@ from ...images.write import Colour
 from ...pictures import doubt_palette
 from ..labels import Labeling
 from ..model import Model
-from .drawing import overlay_of, strip_of
+from .pictures import overlay_of, strip_of
 
 
 def write_results(

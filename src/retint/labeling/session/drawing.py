@@ -16,9 +16,6 @@ from ..tiles import Box
 from .region import merged
 from .strokes import Stroke, paint
 
-State = tuple[tuple[tuple[Stroke, ...], ...], int]
-"""The strokes of every moment that `undo` and `redo` go through, and which of them is now."""
-
 
 class Drawing(ABC):
     """The strokes that a person drew on an image, every one of which can be taken back.
@@ -27,13 +24,15 @@ class Drawing(ABC):
     slices of the image; empty slices if there are none.
 
     Args:
-        size: pixels of the image.
+        classes: names.
+        hints: the plane that strokes are drawn on, see `nothing_known`; written to.
+
+    Attributes:
         classes: names.
     """
 
-    def __init__(self, size: Sequence[int], classes: Sequence[str]) -> None:
-        self._classes = tuple(classes)
-        self._hints = np.full(tuple(size), UNKNOWN, np.uint8)
+    def __init__(self, classes: Sequence[str], hints: NDArray[np.uint8]) -> None:
+        self.classes, self._hints = tuple(classes), hints
         self._past: list[tuple[Stroke, ...]] = [()]
         self._now = 0
 
@@ -48,7 +47,7 @@ class Drawing(ABC):
         """That each estimate takes."""
 
     @abstractmethod
-    def _follow(self, drawn: list[Box]) -> tuple[slice, ...]:
+    def follow(self, drawn: Sequence[Box]) -> tuple[slice, ...]:
         """Bring the labels to what the hints say, which changed in some boxes of pixels; the box of all labels that may have."""
 
     @property
@@ -92,7 +91,7 @@ class Drawing(ABC):
         array, size = array_of(hints, "hints"), self._hints.shape
         if array.shape != size:
             raise RetintError(f"hints: shape {array.shape}, the image has {size}; they must agree")
-        LabelMap(array, len(self._classes), size, (1,) * len(size), "hints")
+        LabelMap(array, len(self.classes), size, (1,) * len(size), "hints")
         return Stroke.pixels(array)
 
     def draw(self, stroke: Stroke) -> tuple[slice, ...]:
@@ -122,48 +121,39 @@ class Drawing(ABC):
         """Do again what was undone last; does nothing if nothing was, or if something else was done since."""
         return self._go(self._past, min(self._now + 1, len(self._past) - 1))
 
-    @property
-    def state(self) -> State:
-        """What `undo` and `redo` go through, and where it stands: for `back_to`."""
-        return tuple(self._past), self._now
-
-    def back_to(self, state: State) -> None:
-        """Return to the strokes of an earlier state, and to what could be undone and done again then."""
-        self._turn(*state)
-
     def index(self, label: int | str) -> int:
         """Of a class, by its index or its name.
 
         Raises:
             RetintError: there is none such.
         """
-        if isinstance(label, str) and label in self._classes:
-            return self._classes.index(label)
-        if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(self._classes):
+        if isinstance(label, str) and label in self.classes:
+            return self.classes.index(label)
+        if isinstance(label, (int, np.integer)) and not isinstance(label, bool) and 0 <= label < len(self.classes):
             return int(label)
-        names = ", ".join(f"{k} {name}" for k, name in enumerate(self._classes))
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(self.classes))
         raise RetintError(f"class {label}: expected one of {names}")
 
     def _become(self, strokes: tuple[Stroke, ...]) -> tuple[slice, ...]:
         """A new state after the present one; what was undone is forgotten."""
         return self._go([*self._past[: self._now + 1], strokes], self._now + 1)
 
-    def _go(self, past: Sequence[tuple[Stroke, ...]], to: int) -> tuple[slice, ...]:
+    def _go(self, past: list[tuple[Stroke, ...]], to: int) -> tuple[slice, ...]:
         """To another state; if the labels cannot follow, as memory is short, all is as it was."""
-        state = self.state
+        before = self._past, self._now
         try:
             return self._turn(past, to)
         except BaseException:
-            self.back_to(state)
+            self._turn(*before)
             raise
 
-    def _turn(self, past: Sequence[tuple[Stroke, ...]], to: int) -> tuple[slice, ...]:
+    def _turn(self, past: list[tuple[Stroke, ...]], to: int) -> tuple[slice, ...]:
         """Draw again where another state's strokes differ, and let the labels follow."""
         before, strokes = self.strokes, past[to]
-        self._past, self._now = list(past), to
+        self._past, self._now = past, to
         other = {*before} ^ {*strokes}
         painted = [paint(self._hints, box, strokes) for box in merged(stroke.box for stroke in other)]
-        return self._follow(merged(box for box in painted if box is not None))
+        return self.follow(merged(box for box in painted if box is not None))
 
 
 class Painting(Drawing):
@@ -179,10 +169,16 @@ class Painting(Drawing):
         """None: nothing is estimated."""
         return 0
 
-    def _follow(self, drawn: list[Box]) -> tuple[slice, ...]:
+    def follow(self, drawn: Sequence[Box]) -> tuple[slice, ...]:
+        """Nothing but the strokes has changed."""
         if not drawn:
             return (slice(0, 0),) * self._hints.ndim
         return tuple(slice(min(a for a, _ in axis), max(b for _, b in axis)) for axis in zip(*drawn, strict=True))
+
+
+def nothing_known(size: Sequence[int]) -> NDArray[np.uint8]:
+    """A label map of so many pixels, all of them unknown."""
+    return np.full(tuple(size), UNKNOWN, np.uint8)
 
 
 def read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

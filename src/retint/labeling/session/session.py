@@ -17,7 +17,7 @@ from ..refinement import Refinement
 from ..starts import UNKNOWN, LabelMap
 from ..tiles import Box, Tile, slices
 from ..views import log_y
-from .drawing import Drawing, read_only
+from .drawing import Drawing, nothing_known, read_only
 from .halfway import Halfway
 from .kept import KeptSteps
 from .local import cut
@@ -41,6 +41,7 @@ class Session(Drawing):
         scale: at which the image is labelled.
         temperature: of the model's card, for probabilities.
         logs: keep log Y at every pixel too, (K, pixels ...) float32: what several views are put together from.
+        hints: the plane that strokes are drawn on, if others have it too; nothing is known in it yet.
 
     Attributes:
         logs: that, or nothing, (0, pixels ...).
@@ -48,10 +49,10 @@ class Session(Drawing):
 
     def __init__(
         self, begun: Refinement, steps: int, classes: tuple[str, ...], scale: float = 1.0, temperature: float = 1.0,
-        logs: bool = False,
+        logs: bool = False, hints: NDArray[np.uint8] | None = None,
     ) -> None:  # fmt: skip
         network, source = begun.network, begun.source
-        super().__init__(source.own, classes)
+        super().__init__(classes, nothing_known(source.own) if hints is None else hints)
         self._source, self._scale, self._strides = source, scale, network.strides
         self._steps, self._temperature = steps, temperature
         drawn_on = LabelMap(self._hints, len(classes), source.size, self._strides, "hints")
@@ -82,7 +83,7 @@ class Session(Drawing):
         taken = self._kept.changes, self._kept.drifts
         changes, drifts = ((*row, *[0.0] * (self._steps - len(row))) for row in taken)
         return Labeling(
-            labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self._classes,
+            labels=self._labels.copy(), steps=self._steps, changes=changes, settled=changes[-1] == 0, classes=self.classes,
             strides=self._strides, estimate=self._kept.estimates[-1][0].contiguous().cpu().numpy().copy(), scale=self._scale,
             drifts=drifts, temperature=self._temperature, hints=self._hints.copy(),
         )  # fmt: skip
@@ -141,7 +142,8 @@ class Session(Drawing):
     def _whole(self) -> Box:
         return tuple((0, n) for n in self._kept.cells)
 
-    def _follow(self, drawn: list[Box]) -> tuple[slice, ...]:
+    def follow(self, drawn: Sequence[Box]) -> tuple[slice, ...]:
+        """See `Drawing.follow`: the change is carried through the steps."""
         hinted = merged(map(self._cells_under, drawn))
         return self._show([*self._kept.update(hinted), *hinted], drawn)
 
@@ -162,7 +164,7 @@ class Session(Drawing):
         written: list[tuple[slice, ...]] = [slices(box) for box in drawn]
         for core in merged(map(tuple, around)):
             outer = tuple((max(a - 1, 0), min(b + 1, n)) for (a, b), n in zip(core, cells, strict=True))
-            for part in self._pixels.parts(Tile(core, outer), len(self._classes)):
+            for part in self._pixels.parts(Tile(core, outer), len(self.classes)):
                 estimate = cut(self._kept.estimates[-1], part.outer).cpu()
                 where = self._pixels.of(part)
                 self._labels[where] = self._pixels.labels_in(part, estimate).numpy()

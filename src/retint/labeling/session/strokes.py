@@ -70,11 +70,6 @@ class Stroke:
         """The stroke of an image as one of a volume, in one of its slices alone."""
         return Stroke(((number, number + 1), *self.box), self.labels[None])
 
-    def mirrored(self, columns: int) -> Stroke:
-        """The stroke on the image's mirror image, which has so many columns."""
-        *before, (first, end) = self.box
-        return Stroke((*before, (columns - end, columns - first)), self.labels[..., ::-1])
-
     @classmethod
     def pixels(cls, labels: NDArray[Any]) -> Stroke:
         """The known pixels of a label map of the image's size, 255 elsewhere.

@@ -9,45 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..labels import Labeling
+from ..tiles import Box
 from ..views import View, combined, mean_of
-from .drawing import read_only
+from .drawing import Drawing, read_only
 from .session import Session
-from .strokes import Stroke
 
 Part = tuple[slice, ...]
 
 
-class ViewSession:
+class ViewSession(Drawing):
     """`Session` of an image that is labelled at several scales, or mirrored: the same properties and methods.
 
     After any of them the labels are those that `Model.label` gives at the same scales with the strokes that stand, to rounding.
 
     Args:
-        sessions: one for each view, each with `logs`, on the image as the view sees it.
+        sessions: one for each view, each with `logs`, on the image as the view sees it, with the hints below likewise.
         views: in the same order.
+        hints: one plane of them for all, (pixels ...) uint8, nothing known.
     """
 
-    def __init__(self, sessions: Sequence[Session], views: Sequence[View]) -> None:
+    def __init__(self, sessions: Sequence[Session], views: Sequence[View], hints: NDArray[np.uint8]) -> None:
+        super().__init__(sessions[0].classes, hints)
         self._sessions, self._views = tuple(sessions), tuple(views)
-        size = sessions[0].labels.shape
-        self._labels, self._columns = np.empty(size, np.uint8), int(size[-1])
-        self._show([tuple(slice(0, n) for n in size)])
+        self._labels, self._columns = np.empty(hints.shape, np.uint8), int(hints.shape[-1])
+        self._show([tuple(slice(0, n) for n in hints.shape)])
 
     @property
     def labels(self) -> NDArray[np.uint8]:
         """See `Session.labels`."""
         return read_only(self._labels)
-
-    @property
-    def hints(self) -> NDArray[np.uint8]:
-        """See `Session.hints`."""
-        return self._views[0].turned(self._sessions[0].hints)
-
-    @property
-    def strokes(self) -> tuple[Stroke, ...]:
-        """See `Session.strokes`."""
-        first = self._sessions[0].strokes
-        return tuple(stroke.mirrored(self._columns) for stroke in first) if self._views[0].mirrored else first
 
     @property
     def steps(self) -> int:
@@ -56,82 +46,47 @@ class ViewSession:
 
     @property
     def bytes(self) -> int:
-        """What the arrays that it keeps take."""
-        return self._labels.nbytes + sum(session.bytes for session in self._sessions)
+        """What the arrays that it keeps take; the hints are there once."""
+        each = sum(session.bytes - self._hints.nbytes for session in self._sessions)
+        return self._labels.nbytes + self._hints.nbytes + each
 
     @property
     def labeling(self) -> Labeling:
         """The labels now, as `Model.label` returns them: a copy, which later changes leave as it is."""
         return combined([session.labeling for session in self._sessions], self._views, self.hints.copy())
 
-    @property
-    def history(self) -> tuple[int, int]:
-        """See `Session.history`."""
-        return self._sessions[0].history
-
-    def index(self, label: int | str) -> int:
-        """See `Session.index`."""
-        return self._sessions[0].index(label)
-
-    def stroke(self, label: int | str, points: Any, width: float = 3) -> Part:
-        """See `Session.stroke`."""
-        return self.draw(Stroke.line(self.index(label), points, width, self._labels.shape))
-
-    def add(self, hints: Any) -> Part:
-        """See `Session.add`."""
-        return self.draw(self._sessions[0].stroke_of(hints))
-
-    def draw(self, stroke: Stroke) -> Part:
-        """See `Session.draw`."""
-        return self._each(lambda session, view: session.draw(stroke.mirrored(self._columns) if view.mirrored else stroke))
-
-    def remove(self, number: int) -> Part:
-        """See `Session.remove`."""
-        return self._each(lambda session, _: session.remove(number))
-
-    def clear(self) -> Part:
-        """See `Session.clear`."""
-        return self._each(lambda session, _: session.clear())
-
-    def undo(self) -> Part:
-        """See `Session.undo`."""
-        return self._each(lambda session, _: session.undo())
-
-    def redo(self) -> Part:
-        """See `Session.redo`."""
-        return self._each(lambda session, _: session.redo())
+    def follow(self, drawn: Sequence[Box]) -> Part:
+        """See `Drawing.follow`."""
+        return self._each(lambda session, view: session.follow([(*rest, self._span(view, span)) for *rest, span in drawn]))
 
     def change(self, part: Any, at: Sequence[int]) -> Part:
         """See `Session.change`."""
-        pixels, (*rest, (first, end)) = self._sessions[0].fitting(part, at)
-
-        def put(session: Session, view: View) -> Part:
-            span = (self._columns - end, self._columns - first) if view.mirrored else (first, end)
-            return session.put(view.seen(pixels, -2), (*rest, span))
-
-        return self._each(put)
+        pixels, (*rest, span) = self._sessions[0].fitting(part, at)
+        return self._each(lambda session, view: session.put(view.seen(pixels, -2), (*rest, self._span(view, span))))
 
     def advance(self, steps: int = 1) -> Part:
         """See `Session.advance`."""
-        return self._each(lambda session, _: session.advance(steps))
+        before = self.steps
+        try:
+            return self._each(lambda session, _: session.advance(steps))
+        except BaseException:
+            for session in self._sessions:
+                if session.steps > before:
+                    session.shorten(before)
+            raise
 
     def _each(self, call: Callable[[Session, View], Part]) -> Part:
-        """Let every view do it; the box of all pixels that may have another label. If one cannot, none has other strokes, or steps."""
-        parts, states, steps = [], [session.state for session in self._sessions], self.steps
-        try:
-            for session, view in zip(self._sessions, self._views, strict=True):
-                *before, columns = call(session, view)
-                if view.mirrored:
-                    columns = slice(self._columns - columns.stop, self._columns - columns.start)
-                if columns.stop > columns.start:
-                    parts.append((*before, columns))
-        except BaseException:
-            for session, state in zip(self._sessions, states, strict=True):
-                session.back_to(state)
-                if session.steps > steps:
-                    session.shorten(steps)
-            raise
+        """Let every view do it; the box of all pixels that may have another label."""
+        parts = []
+        for session, view in zip(self._sessions, self._views, strict=True):
+            *rest, columns = call(session, view)
+            if columns.stop > columns.start:
+                parts.append((*rest, slice(*self._span(view, (columns.start, columns.stop)))))
         return self._show(parts)
+
+    def _span(self, view: View, span: tuple[int, int]) -> tuple[int, int]:
+        """Columns (first, last + 1) as a view has them, and back again."""
+        return (self._columns - span[1], self._columns - span[0]) if view.mirrored else span
 
     def _show(self, parts: Sequence[Part]) -> Part:
         if not parts:
