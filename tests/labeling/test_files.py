@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from retint.labeling.files.pictures import overlay_of, strip_of
 
 from made import make_model, values
 from retint.errors import RetintError
@@ -23,8 +22,9 @@ from retint.images import (
 )
 from retint.labeling import Model
 from retint.labeling.backends.fused import Fused
-from retint.labeling.files import drawing
+from retint.labeling.files import pictures
 from retint.labeling.files.images import Wish, label_files
+from retint.labeling.files.pictures import overlay_of, strip_of
 from retint.network.work import work
 from retint.pictures import montage, overlay
 
@@ -75,7 +75,7 @@ def test_how_much_of_one_large_image_is_done(model, photographs, tmp_path, monke
 
 def test_the_strip_shows_no_step_that_was_not_taken_and_the_last_as_it_is(model, monkeypatch):
     seen = []
-    monkeypatch.setattr(drawing, "strip", lambda pixels, estimates, *rest, **more: seen.append(estimates))
+    monkeypatch.setattr(pictures, "strip", lambda pixels, estimates, *rest, **more: seen.append(estimates))
     labels = [np.full((4, 5), k, np.uint8) for k in range(4)]
     taken = SimpleNamespace(recorded={1: labels[0], 2: labels[1], 8: labels[2]}, steps=2, labels=labels[3])
     strip_of(model, None, taken)
