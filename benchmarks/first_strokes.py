@@ -3,7 +3,7 @@
 A simulated person draws so many lines on each image, 5 pixels broad, each through the middle of a region of one class: of every class in
 the picture its largest region, then of every class the next largest, as long as there are any.
 
-python benchmarks/first_strokes.py --data DIR [--minutes 14] [--strokes 10 30] [--coherent 0] [--keep DIR]
+python benchmarks/first_strokes.py --data DIR [--minutes 14] [--strokes 10 30] [--coherent 0] [--seed 0] [--keep DIR]
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=14, help="of processor time, of each training")
     options.add_argument("--strokes", type=int, nargs="+", default=[10, 30], help="on each image")
     options.add_argument("--coherent", type=float, help="the weight of labels that agree where the image does (default: as training chooses)")
+    options.add_argument("--seed", type=int, default=0, help="of the training; strokes are the same")
     options.add_argument("--keep", type=Path, help="a folder for the models; those that are there are not trained again")
     given = options.parse_args()
     data = open_dataset(given.data / "camvid")
@@ -72,8 +73,9 @@ def main() -> None:
                 file.unlink()  # a link to the whole labels
                 write_labels(file, labels, data.colours or default_palette(len(data.classes)))
             called = f"{count}" if given.coherent is None else f"{count}, coherent {given.coherent:g}"
+            called += f", seed {given.seed}" if given.seed else ""
             out = (given.keep or Path(name)) / f"{called.replace(', ', '-').replace(' ', '-')}.safetensors"
-            how = Settings(minutes=given.minutes, coherent=given.coherent)
+            how = Settings(minutes=given.minutes, coherent=given.coherent, seed=given.seed)
             model = retint.load(trained(folder, out, how, f"{called} strokes"))
             figures = evaluate(model, folder, "val", (1, 2, 4, 8)).to_dict()["steps"]
         row = {"share of pixels": float(np.mean(known)), "miou": {step: f["miou"] for step, f in figures.items()}}

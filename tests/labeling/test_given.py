@@ -148,6 +148,14 @@ def test_probabilities_whose_sum_is_none_are_told(value, size):
         MODEL.label(IMAGE, 1, start=np.full((3, *size), value))
 
 
+@pytest.mark.filterwarnings("error")
+def test_probabilities_in_half_precision_are_taken_without_a_word():
+    planes = np.random.default_rng(1).random((3, 40, 52)).astype(np.float16)
+    np.testing.assert_allclose(
+        MODEL.label(IMAGE, 1, start=planes).probabilities, MODEL.label(IMAGE, 1, start=planes.astype(np.float32)).probabilities, atol=1e-6
+    )
+
+
 def test_a_label_above_255_is_no_unknown_one():
     for what in ("start", "hints"):
         with pytest.raises(RetintError, match=f"^{what}: label 300 found"):

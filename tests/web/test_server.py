@@ -2,7 +2,6 @@
 
 import http.client
 import json
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -11,68 +10,9 @@ from PIL import Image
 
 from made import make_model, values
 from retint.errors import RetintError
-from retint.labeling.files.desk import Corrections
-from retint.labeling.files.images import Wish
 from retint.web.server import Server
 
 POINTS = [[5.5, 4.0], [5.5, 20.0]]
-
-
-class Page:
-    """A server at work, and a browser of it."""
-
-    def __init__(self, corrections):
-        self.corrections, self.server = corrections, Server(corrections, 0)
-        self.where, self.path = self.server.address.removeprefix("http://").split("/", 1)
-        self.start()
-
-    def start(self):
-        self.failed, self.thread = [], Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self):
-        try:
-            self.server.run()
-        except RetintError as error:
-            self.failed.append(error)
-
-    def ask(self, method, path, body=None, **fields):
-        browser = http.client.HTTPConnection(self.where, timeout=60)
-        browser.request(method, path, body, {"Content-Type": "application/json", **fields})
-        answer = browser.getresponse()
-        return answer.status, answer.read(), answer
-
-    def get(self, name):
-        status, body, _ = self.ask("GET", f"/{self.path}{name}")
-        return body if status == 200 else json.loads(body)["error"]
-
-    def tell(self, name, **given):
-        status, body, _ = self.ask("POST", f"/{self.path}{name}", json.dumps(given))
-        told = json.loads(body)
-        return told if status == 200 else told["error"]
-
-    def plane(self, name, shape, query=""):
-        return np.frombuffer(self.get(f"{name}?image=0{query}"), np.uint8).reshape(shape)
-
-
-@pytest.fixture
-def opened(model, tmp_path):
-    """Begin pages of images; they end with the test."""
-    pages = []
-
-    def begin(arrays, model=model, **wish):
-        paths = [tmp_path / f"{n}.tif" for n in range(len(arrays))]
-        for path, array in zip(paths, arrays, strict=True):
-            tifffile.imwrite(path, array, **({"photometric": "rgb"} if array.shape[-1] == 3 else {"imagej": True, "metadata": {"axes": "ZYX"}}))
-        pages.append(Page(Corrections(model, paths, tmp_path / "out", Wish(**wish))))
-        return pages[-1]
-
-    yield begin
-    for page in pages:
-        page.server.stop()
-        page.thread.join(60)
-        assert not page.thread.is_alive()
-        page.server.close()
 
 
 @pytest.fixture
@@ -101,7 +41,7 @@ def test_a_stroke_changes_what_the_session_says(page, model):
     assert page.tell("state")["open"] is None
     opened = page.tell("open", image=0)
     assert (opened["size"], opened["strokes"], opened["steps"], opened["name"]) == ([1, 20, 30], 0, 3, "0.tif")
-    session = page.corrections.desk.session
+    session = page.drawings.desk.session
     before = page.plane("labels", (20, 30)).copy()
     assert np.array_equal(before, session.labels)
     told = page.tell("stroke", image=0, **{"class": 2}, points=POINTS, width=3)
@@ -129,8 +69,8 @@ def test_the_picture_and_doubt(page):
     import io
 
     shown = np.array(Image.open(io.BytesIO(page.get("picture.png?image=0"))))
-    assert np.array_equal(shown, tifffile.imread(page.corrections.images[0]))
-    labeling = page.corrections.desk.session.labeling
+    assert np.array_equal(shown, tifffile.imread(page.drawings.images[0]))
+    labeling = page.drawings.desk.session.labeling
     expected = (labeling.doubt("entropy") * 255).round()
     assert np.abs(page.plane("doubt", (20, 30)) - expected).max() <= 1
     page.tell("stroke", image=0, **{"class": 1}, points=POINTS, width=3)
@@ -143,7 +83,7 @@ def test_slices_of_a_volume(opened):
     told = page.tell("stroke", image=0, slice=3, **{"class": 1}, points=POINTS, width=3)
     first, end = told["box"][:2]
     assert first <= 3 < end
-    session = page.corrections.desk.session
+    session = page.drawings.desk.session
     assert (session.hints[3] == 1).any()
     assert (session.hints[2] == 255).all()
     for k in range(5):
@@ -217,7 +157,7 @@ def test_an_unexpected_error_is_a_line_and_the_page_goes_on(page, monkeypatch):
         raise ValueError("first line\nsecond")
 
     with monkeypatch.context() as patch:
-        patch.setattr(page.corrections, "save", breaks)
+        patch.setattr(page.drawings, "save", breaks)
         assert page.tell("save", image=0) == "first line"
     assert page.tell("save", image=0)["strokes"] == 0
 
@@ -239,7 +179,7 @@ def test_after_the_end_nothing_is_drawn_that_nobody_would_write(page):
     page.thread.join(60)
     page.server.close()
     with pytest.raises(RetintError, match="retint has ended"):
-        page.server._compute(page.corrections.keep)
+        page.server._compute(page.drawings.keep)
 
 
 def test_what_cannot_be_written_at_the_end_is_there_still(page, tmp_path):
@@ -268,6 +208,6 @@ def test_finishing_writes_what_changed_and_ends(page, tmp_path):
 def test_a_port_that_is_taken(page, model):
     taken = int(page.where.split(":")[1])
     with pytest.raises(RetintError, match=f"--port {taken}: .*; choose another"):
-        Server(page.corrections, taken)
+        Server(page.drawings, taken)
     with pytest.raises(RetintError, match="--port 70000: found no such port"):
-        Server(page.corrections, 70000)
+        Server(page.drawings, 70000)

@@ -109,7 +109,7 @@ class ProbabilityMap:
             )
         if planes.size == 0 or planes.min() < -1e-6:
             raise RetintError(f"{what}: probabilities must not be negative or empty; found shape {planes.shape}")
-        if not planes.max() <= _LARGEST:
+        if not float(planes.max()) <= _LARGEST:  # halves do not reach that far
             raise RetintError(f"{what}: probabilities must be finite; found {planes.max():g}")
         self._planes, self._size, self._strides = planes, size, strides
         self._ready = planes.shape[1:] == cells
