@@ -58,6 +58,20 @@ def test_an_image_that_changed_is_written_when_it_is_left_and_one_that_did_not_i
     assert [row["image"] for row in corrections.outcome.to_dict()["images"]] == [str(images[0])]
 
 
+def test_an_image_that_cannot_be_opened_is_told_at_the_end_unless_it_was_mended(model, images, tmp_path):
+    corrections, good = begun(model, images, tmp_path), images[1].read_bytes()
+    corrections.open(0)
+    images[1].write_bytes(b"no image")
+    for _ in range(2):
+        with pytest.raises(RetintError, match="found no image"):
+            corrections.open(1)
+    assert [row["image"] for row in corrections.outcome.to_dict()["failed"]] == [str(images[1])]
+    assert corrections.desk.number == 0
+    images[1].write_bytes(good)
+    corrections.open(1)
+    assert corrections.outcome.to_dict()["failed"] == []
+
+
 @pytest.mark.parametrize("more", [{}, {"scale": "1,1.5m"}])
 def test_strokes_are_gone_on_with(more, model, images, tmp_path):
     first = begun(model, images, tmp_path, **more)

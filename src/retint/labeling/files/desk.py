@@ -117,7 +117,7 @@ class Drawings(ABC):
         """Write an image's files."""
 
     def open(self, number: int) -> Desk:
-        """Open an image, after writing the one that was open if it changed. That one stays open if this one cannot be.
+        """Open an image, after writing the one that was open if it changed. That one stays open if this one cannot be, which `outcome` tells then.
 
         Raises:
             RetintError: there is no such image, it or what is given with it cannot be read, or a session of it would be too large.
@@ -126,6 +126,14 @@ class Drawings(ABC):
             raise RetintError(f"image {number}: there are {len(self.images)}, counted from 0")
         self.keep()
         path = self.images[number]
+        self.outcome.failed = [row for row in self.outcome.failed if row["image"] != str(path)]
+        try:
+            return self._opened(number, path)
+        except (RetintError, MemoryError) as error:
+            self.outcome.fail("image", path, error)
+            raise
+
+    def _opened(self, number: int, path: Path) -> Desk:
         reader = open_regions(path, self._dims)
         image = read_for(path, self._dims, reader)
         rows, columns = image.pixels.shape[-3:-1]
