@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import ActionChains, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -27,7 +28,11 @@ def browser():
     for switch in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync", "window-size=1000,700"):
         options.add_argument(f"--{switch}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options, ChromeService(DRIVER)) as driver:
+    try:
+        driver = webdriver.Chrome(options, ChromeService(DRIVER))
+    except WebDriverException as error:
+        pytest.skip(f"Chromium does not start: {error.msg}")
+    with driver:
         yield driver
 
 
