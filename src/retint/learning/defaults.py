@@ -21,7 +21,8 @@ _SLICES, _VOXELS = 16, {1: 16 * 96 * 96, 2: 16 * 160 * 160}  # of a view of a vo
 _VOLUMES = 4  # looked at for their shape
 _EPOCHS = 60.0
 _FEW = 0.5  # of the pixels are labelled: strokes
-_COHERENT = 3.0  # the weight of agreement where they are
+_COHERENT = 1.0  # the weight of agreement where they are
+_UNSEEN = 4  # the coarsest label grid where they are, as they do not show how thin things get
 
 
 def filled(
@@ -41,7 +42,9 @@ def filled(
     Raises:
         RetintError: the architecture does not suit the data.
     """
-    chosen = choose_arch(learn, len(data.classes), checked.spacing) if learn and not (settings.arch or begun) else "small-4"
+    few = bool(learn) and sum(int(checked.pixels_in[pair.labels].sum()) for pair in learn) < _FEW * seen.pixels
+    coarsest = _UNSEEN if few else None
+    chosen = choose_arch(learn, len(data.classes), checked.spacing, coarsest) if learn and not (settings.arch or begun) else "small-4"
     arch = architecture(settings.arch or begun or chosen)
     if arch.dims != data.dims:
         raise RetintError(
@@ -60,12 +63,11 @@ def filled(
     batch = settings.batch or (4 if arch.dims == 2 else 1)
     coherent = settings.coherent
     if coherent is None:
-        labelled = sum(int(checked.pixels_in[pair.labels].sum()) for pair in learn)
-        coherent = _COHERENT if learn and labelled < _FEW * seen.pixels and not arch.instances else 0.0
+        coherent = _COHERENT if few and not arch.instances else 0.0
     return replace(settings, arch=arch.name, crop=crop, batch=batch, epochs=epochs, coherent=coherent), arch, augmentation
 
 
-def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None) -> str:
+def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None, coarsest: int | None = None) -> str:
     """The small architecture with the coarsest label grid that these labels bear, or one for volumes.
 
     Args:
@@ -73,6 +75,7 @@ def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | 
         classes: K.
         spacing: of volumes, from one voxel to the next along slices, rows and columns; if not known, volumes of fewer
             than a quarter as many slices as rows are taken for ones of thick slices.
+        coarsest: pixels of a label cell at most; None: as the labels allow.
 
     Returns:
         A name in the catalogue: for volumes `slices-2` where slices are more than twice as thick as pixels, `volume-2`
@@ -82,7 +85,7 @@ def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | 
         RetintError: labels cannot be read.
     """
     if pairs[0].dims == 2:
-        return f"small-{choose_stride(pairs, classes)}"
+        return f"small-{min(choose_stride(pairs, classes), coarsest or 8)}"
     if spacing is not None:
         thick = spacing[0] > 2 * max(spacing[1:])
     else:
