@@ -65,9 +65,14 @@ def test_a_volume_has_three_axes():
     assert 0 < float(Incoherence(x)(y)) < 1
 
 
-@pytest.mark.parametrize(("strokes", "given", "taken"), [(True, None, 1.0), (False, None, 0.0), (True, 0.0, 0.0), (False, 1.5, 1.5)])
-def test_training_uses_it_where_few_pixels_are_labelled(strokes, given, taken, tmp_path):
+@pytest.mark.parametrize(
+    ("strokes", "grey", "given", "taken"),
+    [(True, False, None, 1.0), (True, True, None, 0.0), (False, False, None, 0.0), (True, False, 0.0, 0.0), (False, True, 1.5, 1.5)],
+)
+def test_training_uses_it_where_few_pixels_of_colour_images_are_labelled(strokes, grey, given, taken, tmp_path):
     write_set(tmp_path / "set", 5)
+    for file in (tmp_path / "set" / "images").iterdir() if grey else ():
+        Image.open(file).convert("L").save(file)
     for file in (tmp_path / "set" / "labels").iterdir() if strokes else ():
         labels = np.array(Image.open(file))
         labels[np.random.default_rng(0).random(labels.shape) < 0.9] = 255

@@ -21,7 +21,7 @@ _SLICES, _VOXELS = 16, {1: 16 * 96 * 96, 2: 16 * 160 * 160}  # of a view of a vo
 _VOLUMES = 4  # looked at for their shape
 _EPOCHS = 60.0
 _FEW = 0.5  # of the pixels are labelled: strokes
-_COHERENT = 1.0  # the weight of agreement where they are
+_COHERENT = 1.0  # the weight of agreement where they are, in colour: grey tells too little of what is alike (benchmarks/NOTES.md)
 _UNSEEN = 4  # the coarsest label grid where they are, as they do not show how thin things get
 
 
@@ -63,7 +63,7 @@ def filled(
     batch = settings.batch or (4 if arch.dims == 2 else 1)
     coherent = settings.coherent
     if coherent is None:
-        coherent = _COHERENT if few and not arch.instances else 0.0
+        coherent = _COHERENT if few and checked.channels >= 3 and not arch.instances else 0.0
     return replace(settings, arch=arch.name, crop=crop, batch=batch, epochs=epochs, coherent=coherent), arch, augmentation
 
 

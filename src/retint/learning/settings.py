@@ -32,7 +32,7 @@ class Settings:
         rate: the highest learning rate (see `Muon`; it rises over the first 3 % and falls to nothing along a cosine).
         decay: weight decay.
         window, wander, spoilt, hinted, misled, overlap: see `Objective`.
-        coherent: see `Objective`; None: 1 where less than half of the pixels are labelled in the images that have labels, else 0.
+        coherent: see `Objective`; None: 1 where less than half of the pixels are labelled in the images that have labels, and these are in colour, else 0.
         rare: the power of the class weighting, 0 (none) to 1 (classes of any size count the same).
         aimed: share of views laid about a pixel of a class drawn evenly.
         average: decay of the moving average of the weights, which is what the model keeps.
