@@ -60,16 +60,20 @@ def around_deepest(region: np.ndarray) -> np.ndarray:
     return pieces == pieces[place]
 
 
+def not_near(truth: np.ndarray, painting: Painting) -> Iterator[tuple[int, np.ndarray]]:
+    """The same of what lies far from the strokes of its class that are drawn meanwhile, where that is broadest; class by class."""
+    new = truth.copy()
+    while turn := list(islice(regions(new), len(np.unique(truth[truth != UNKNOWN])))):
+        for k, region in turn:
+            yield k, around_deepest(region)
+            new[(truth == k) & (ndimage.distance_transform_edt(painting.hints != k) <= APART)] = UNKNOWN
+
+
 def drawn(truth: np.ndarray, count: int, classes: tuple[str, ...], again: bool = False) -> np.ndarray:
     """An image's first labels: so many strokes, cut to fit the true class, 255 elsewhere."""
-    painting, new, left = Painting(classes, nothing_known(truth.shape)), truth.copy(), count
-    while left:
-        turn = list(islice(regions(new), min(left, len(np.unique(truth[truth != UNKNOWN]))) if again else left))
-        for k, region in turn:
-            painting.stroke(k, middle_line(around_deepest(region) if again else region), WIDTH)
-            if again:
-                new[(truth == k) & (ndimage.distance_transform_edt(painting.hints != k) <= APART)] = UNKNOWN
-        left = left - len(turn) if again and turn else 0
+    painting = Painting(classes, nothing_known(truth.shape))
+    for k, region in islice(not_near(truth, painting) if again else regions(truth), count):
+        painting.stroke(k, middle_line(region), WIDTH)
     return np.where(painting.hints == truth, truth, UNKNOWN).astype(np.uint8)
 
 

@@ -16,7 +16,7 @@ from retint.labeling.files.desk import FirstLabels
 from retint.labeling.starts import UNKNOWN
 
 CHROMIUM, DRIVER = (next(filter(None, map(shutil.which, names)), None) for names in (("chromium", "google-chrome"), ("chromedriver",)))
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its driver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no browser comes with pip: needs Chromium and its driver (Debian: chromium, chromium-driver)")
 
 IDLE = "return typeof waiting === 'number' && waiting === 0 && !opening && open !== null"
 

@@ -43,7 +43,7 @@ def filled(
         RetintError: the architecture does not suit the data.
     """
     few = bool(learn) and sum(int(checked.pixels_in[pair.labels].sum()) for pair in learn) < _FEW * seen.pixels
-    coarsest = _UNSEEN if few else None
+    coarsest = _UNSEEN if few else max(_CROPS)
     chosen = choose_arch(learn, len(data.classes), checked.spacing, coarsest) if learn and not (settings.arch or begun) else "small-4"
     arch = architecture(settings.arch or begun or chosen)
     if arch.dims != data.dims:
@@ -67,7 +67,7 @@ def filled(
     return replace(settings, arch=arch.name, crop=crop, batch=batch, epochs=epochs, coherent=coherent), arch, augmentation
 
 
-def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None, coarsest: int | None = None) -> str:
+def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | None = None, coarsest: int = 8) -> str:
     """The small architecture with the coarsest label grid that these labels bear, or one for volumes.
 
     Args:
@@ -75,7 +75,7 @@ def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | 
         classes: K.
         spacing: of volumes, from one voxel to the next along slices, rows and columns; if not known, volumes of fewer
             than a quarter as many slices as rows are taken for ones of thick slices.
-        coarsest: pixels of a label cell at most; None: as the labels allow.
+        coarsest: pixels of a label cell at most.
 
     Returns:
         A name in the catalogue: for volumes `slices-2` where slices are more than twice as thick as pixels, `volume-2`
@@ -85,7 +85,7 @@ def choose_arch(pairs: Sequence[Pair], classes: int, spacing: Sequence[float] | 
         RetintError: labels cannot be read.
     """
     if pairs[0].dims == 2:
-        return f"small-{min(choose_stride(pairs, classes), coarsest or 8)}"
+        return f"small-{min(choose_stride(pairs, classes), coarsest)}"
     if spacing is not None:
         thick = spacing[0] > 2 * max(spacing[1:])
     else:
